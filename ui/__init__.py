@@ -1,0 +1,1 @@
+"""The doors: command line, web page, API and widget."""
