@@ -20,7 +20,15 @@ _HOMES = {
     "build_chain": "rag.chain",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "Answer",
+    "Citation",
+    "FilmChain",
+    "FilmRetriever",
+    "Question",
+    "build_chain",
+    "load_retriever",
+]
 
 
 def __getattr__(name: str) -> Any:
