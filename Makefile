@@ -1,0 +1,52 @@
+# make chat | test need nothing before them: the virtual environment is made when it is missing or out of date.
+# Arguments go through ARGS:  make chat ARGS=--no-browser    make test ARGS="tests/test_house.py -x"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup chat test bench lint reader
+SHELL := /bin/bash
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+ARGS ?=
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: .venv/dev.stamp ## make .venv with everything for working on the code
+
+chat: .venv/core.stamp ## build the index of documents/ and open the chat
+	$(BIN)/karmalink build
+	$(BIN)/karmalink serve $(ARGS)
+
+test: .venv/dev.stamp ## lint, types, all tests
+	$(BIN)/ruff check .
+	$(BIN)/mypy index rag ui
+	$(BIN)/pytest -q $(ARGS)
+
+bench: .venv/dev.stamp ## speed, against the bare model passes
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lint: .venv/dev.stamp ## mend what ruff can mend, then check style and types
+	$(BIN)/ruff check --fix .
+	$(BIN)/mypy index rag ui
+
+reader: .venv/dev.stamp ## train the reader from the dossiers
+	$(BIN)/python -m rag.reader.train $(ARGS)
+
+.venv/bin/python:
+	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed; found: $$("$(PYTHON)" --version 2>&1 || echo none)." >&2; \
+	    echo "Install it, or name one:  make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -m venv .venv || { rm -rf .venv; \
+	    echo "$(PYTHON) -m venv failed. On Debian and Ubuntu:  apt-get install python3-venv" >&2; exit 1; }
+
+.venv/core.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo 'Installing into .venv; the first time this takes some minutes.'
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo 'Installing into .venv; the first time this takes some minutes.'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ .venv/core.stamp
