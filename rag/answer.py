@@ -75,8 +75,8 @@ class Citation(BaseModel):
 class Answer(BaseModel):
     """What the assistant says, and what it rests on.
 
-    When `answered` is false, `answer` is the sentence to show, `refusal` its kind, `suggestions` questions to go on with,
-    and `citations` may hold the nearest passage. `confidence` is the probability (0 to 1) that the papers answer.
+    When `answered` is false, `answer` is the sentence to show, `refusal` its kind, `suggestions` hold questions to go
+    on with and `citations` may hold the nearest passage. `confidence` is the probability (0 to 1) that the papers do.
     `timings_ms` holds milliseconds by step: retrieve, read, total. `differing` cites papers that say otherwise, `cut`
     holds what the gate removed, `warnings` what the visitor should know about the way this was answered.
     """
