@@ -1,0 +1,260 @@
+"""From what the reader found to what is said: spans become an answer, each with the sentence it stands in.
+
+Every word of an answer about the film is a word of its papers; nothing is written here but punctuation between them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rag.answer import Citation
+from rag.kind import Kind
+from rag.span import clean, said, sentence_at, sentences
+from rag.words import stems
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+    from rag.reader import Reading
+
+Similar = Callable[[str, Sequence[str]], Sequence[float]]  # cosine similarity of one text to each of the others
+
+SENTENCES = 3  # a broad answer says at most so many
+PARTS = 6  # a list has at most so many parts
+SURE = 0.5  # probability from which a second reading is heard at all
+SHORT = 6  # words; two answers as short as this can contradict each other
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is said, piece by piece as it may be streamed, and what it rests on."""
+
+    pieces: tuple[str, ...] = ()
+    citations: list[Citation] = field(default_factory=list)
+    differing: list[Citation] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A cleaned span, offsets into its passage's page_content, and how sure the reader is of it (0 to 1)."""
+
+    passage: Document
+    start: int
+    end: int
+    probability: float
+
+    @property
+    def text(self) -> str:
+        return said(self.passage.page_content[self.start : self.end])
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple(stems([self.text])[0]) or (self.text.casefold(),)
+
+
+def cite(passage: Document, start: int, end: int, n: int) -> Citation:
+    """A citation of the sentence that holds page_content[start:end], these words highlighted."""
+    meta = passage.metadata
+    first, last = sentence_at(passage.page_content, start, end)
+    offset = int(meta["start"])
+    return Citation(
+        n=n,
+        document=meta["document"],
+        title=meta.get("title"),
+        publisher=meta.get("publisher"),
+        kind=meta.get("kind"),
+        place=meta["place"],
+        quote=passage.page_content[first:last],
+        start=offset + first,
+        end=offset + last,
+        highlight=(offset + start, offset + end),
+        url=meta.get("url"),
+        spoiler=bool(meta.get("spoiler", False)),
+        seconds=meta.get("seconds"),
+        speaker=meta.get("speaker"),
+        passage=meta.get("id"),
+    )
+
+
+def compose(kind: Kind, readings: Sequence[Reading], threshold: float, similar: Similar) -> Said:
+    """The answer that `readings` (best first, the first one held to answer) carry; empty when no words are left."""
+    parts = [part for part in map(_part, readings) if part.start < part.end]
+    if not parts:
+        return Said()
+    if kind.name == "broad":
+        return _broad(kind, parts, [reading.passage for reading in readings], similar)
+    best = parts[0]
+    bar = max(threshold, SURE)
+    if kind.name == "list":
+        return _list(best, [part for part in parts[1:] if part.probability >= bar])
+    same = [best, *(part for part in parts[1:] if _says_the_same(best, part) and part.probability >= bar / 2)]
+    other = [part for part in parts[1:] if part.probability >= bar and _contradicts(best, part)]
+    owner = _owner(best) if kind.name == "opinion" else None
+    text = f"{owner}: {best.text}" if owner else best.text
+    return Said((text,), _numbered(same), _numbered(other[:1]))
+
+
+def nearest(readings: Sequence[Reading]) -> list[Citation]:
+    """The sentence the reader held likeliest, cited whole: near the question, no answer to it. [] without readings."""
+    for reading in readings[:1]:
+        start, end = sentence_at(reading.passage.page_content, reading.start, reading.end)
+        if start < end:
+            return [cite(reading.passage, start, end, 1)]
+    return []
+
+
+def speaks_of(kind: Kind, passages: Sequence[Document]) -> bool:
+    """Whether a broad question has its sentences whatever the reader holds: a film's papers say what it is about,
+    and what one sentence of them names in the visitor's own words is told of."""
+    subject = set(stems([kind.subject])[0])
+    if kind.name != "broad" or bool(subject) != bool(kind.subject):
+        return False
+    texts = [p.page_content[s:e] for p in passages for s, e in sentences(p.page_content)]
+    return any(subject <= set(words) for words in stems(texts))
+
+
+def _part(reading: Reading) -> Part:
+    start, end = clean(reading.passage.page_content, reading.start, reading.end)
+    return Part(reading.passage, start, end, reading.probability)
+
+
+def _numbered(parts: Iterable[Part]) -> list[Citation]:
+    cited: list[Citation] = []
+    for part in parts:
+        citation = cite(part.passage, part.start, part.end, len(cited) + 1)
+        if not any(known.document == citation.document and known.quote == citation.quote for known in cited):
+            cited.append(citation)
+    return cited
+
+
+def _says_the_same(best: Part, other: Part) -> bool:
+    return best.key == other.key or _runs_in(best.key, other.key)
+
+
+def _runs_in(inner: tuple[str, ...], outer: tuple[str, ...]) -> bool:
+    width = len(inner)
+    return any(outer[at : at + width] == inner for at in range(len(outer) - width + 1))
+
+
+def _contradicts(best: Part, other: Part) -> bool:
+    """Two short answers of the same make, out of two papers, that share no word."""
+    one, two = best.text, other.text
+    return (
+        best.passage.metadata["document"] != other.passage.metadata["document"]
+        and max(len(one.split()), len(two.split())) <= SHORT
+        and not set(best.key) & set(other.key)
+        and _make(one) == _make(two) != "words"
+    )
+
+
+def _make(text: str) -> str:
+    if any(c.isdigit() for c in text):
+        return "number"
+    words = [word for word in re.findall(r"\w+", text) if len(word) > 3]
+    return "name" if words and all(word[0].isupper() for word in words) else "words"
+
+
+def _list(best: Part, others: Sequence[Part]) -> Said:
+    parts = [best]
+    for part in others:
+        if len(parts) < PARTS and not any(set(part.key) & set(known.key) for known in parts):
+            parts.append(part)
+    texts = [part.text.rstrip(".") if len(parts) > 1 else part.text for part in parts]
+    pieces = [texts[0], *(f"; {text}" for text in texts[1:])]
+    cited = [*parts, *(part for part in others if any(_says_the_same(known, part) for known in parts))]
+    return Said(tuple(pieces), _numbered(dict.fromkeys(cited)))
+
+
+# A name, or a role with a name, beside a verb of saying: “…,” Jake said / said director Jake Wachtel.
+_NAME = r"(?:(?:the )?(?:[a-z]+ )?[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){0,3}|the [a-z-]+(?: [a-z-]+)?)"
+_SAYS = r"(?:said|says|told|tells|recalled|recalls|explained|explains|added|adds|admits|admitted|insists|laughs)"
+_AFTER = re.compile(rf"^\s*(?:(?P<one>{_NAME}) {_SAYS}|{_SAYS} (?P<two>{_NAME}))\b")
+
+
+def _owner(part: Part) -> str | None:
+    """Who says the words: the passage's speaker, or the name that the paper puts right behind the quotation."""
+    speaker = part.passage.metadata.get("speaker")
+    if speaker:
+        return str(speaker)
+    text = part.passage.page_content
+    opened, closed = text.rfind("“", 0, part.start + 1), text.find("”", part.end - 1)
+    if opened < 0 or closed < 0 or "”" in text[opened : part.start]:
+        return None
+    found = _AFTER.match(text[closed + 1 :])
+    owner = found and (found["one"] or found["two"])
+    return owner[0].upper() + owner[1:] if owner else None
+
+
+@dataclass(frozen=True)
+class _Line:
+    passage: Document
+    start: int
+    end: int
+    words: frozenset[str]
+    score: float
+
+    @property
+    def order(self) -> tuple[str, int]:
+        return str(self.passage.metadata["document"]), int(self.passage.metadata["start"]) + self.start
+
+
+_LEANING = frozenset({"he", "she", "it", "they", "his", "her", "their", "this", "that", "these", "and", "but", "so"})
+_READ, _SPOKEN, _LEANS = 0.6, 0.3, 0.15  # weights beside a cosine: the reader's word, the subject's words, "He …"
+_SHORTEST, _LIKE, _FALL = 6, 0.6, 0.35  # words; overlap that counts as said before; how far a next one may fall
+
+
+def _broad(kind: Kind, parts: Sequence[Part], passages: Sequence[Document], similar: Similar) -> Said:
+    lines = _lines(kind, parts, passages, similar)
+    chosen: list[_Line] = []
+    for line in sorted(lines, key=lambda line: -line.score):
+        if chosen and line.score < chosen[0].score - _FALL:
+            break
+        if not any(_alike(line, known) for known in chosen):
+            chosen.append(line)
+        if len(chosen) == SENTENCES:
+            break
+    chosen.sort(key=lambda line: line.order)
+    texts = [said(line.passage.page_content[line.start : line.end]) for line in chosen]
+    pieces = tuple(text if at == 0 else f" {text}" for at, text in enumerate(texts))
+    marked = {(part.passage.metadata["id"], part.start): part for part in parts}
+    cited = []
+    for n, line in enumerate(chosen, 1):
+        spans = [p for (key, at), p in marked.items() if key == line.passage.metadata["id"] and line.start <= at]
+        inside = next((p for p in spans if p.end <= line.end), None)
+        cited.append(cite(line.passage, *((inside.start, inside.end) if inside else (line.start, line.end)), n))
+    return Said(pieces, cited)
+
+
+def _lines(kind: Kind, parts: Sequence[Part], passages: Sequence[Document], similar: Similar) -> list[_Line]:
+    found = [(p, s, e) for p in passages for s, e in sentences(p.page_content) if _is_told(p.page_content[s:e])]
+    for part in parts[:SENTENCES]:
+        whole = (part.passage, *sentence_at(part.passage.page_content, part.start, part.end))
+        if whole not in found:
+            found.append(whole)
+    texts = [passage.page_content[start:end] for passage, start, end in found]
+    subject = set(stems([kind.subject])[0])
+    scores = similar(kind.probe, texts)
+    read = {(part.passage.metadata["id"], part.start): part.probability for part in parts}
+    lines = []
+    for (passage, start, end), text, words, score in zip(found, texts, stems(texts), scores, strict=True):
+        key = passage.metadata["id"]
+        score += _READ * max((p for (k, at), p in read.items() if k == key and start <= at < end), default=0.0)
+        score += _SPOKEN * len(subject & set(words)) / max(len(subject), 1)
+        score -= _LEANS * (text.split()[0].casefold() in _LEANING)
+        lines.append(_Line(passage, start, end, frozenset(words), score))
+    return lines
+
+
+def _is_told(sentence: str) -> bool:
+    return len(sentence.split()) >= _SHORTEST and not sentence.rstrip().endswith("?")
+
+
+def _alike(one: _Line, two: _Line) -> bool:
+    return len(one.words & two.words) >= _LIKE * min(len(one.words), len(two.words))

@@ -1,0 +1,115 @@
+"""Which passages may hold the answer: meaning (Chroma) and words (BM25) together, hard filters on both sides."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ConfigDict, PrivateAttr
+
+from rag.answer import Question
+from rag.words import stems
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import CallbackManagerForRetrieverRun
+
+    from index.settings import Settings
+    from index.store import Index
+
+# score = cosine + LEXICAL x BM25, tuned on the dev dossiers by `python -m rag.tune`.
+LEXICAL = 0.04
+POOL = 64  # passages each side puts forward
+HISTORY = 3  # questions before this one that are searched with it
+
+
+class FilmRetriever(BaseRetriever):
+    """The `k` passages nearest to a question, best first.
+
+    Each comes as a copy with `score` (cosine + weighted BM25), `similarity` (cosine) and `bm25` in its metadata.
+    Passages under embargo never come, passages that give the story away only with `spoilers`.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    index: Any
+    embeddings: Any
+    k: int = 8
+    spoilers: bool = False
+
+    _lexical: _Lexical = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        self._lexical = _Lexical(self.index.passages)
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        return self.retrieve(Question(text=query, spoilers=self.spoilers))
+
+    def retrieve(self, question: Question, k: int | None = None) -> list[Document]:
+        """The passages for a question read with its history; `question.spoilers` rules, not the field."""
+        today = datetime.date.today()
+        query = standalone(question)
+        vector = self.embeddings.embed_query(query)
+        dense = dict(self.index.search(vector, POOL, spoilers=question.spoilers, today=today))
+        words = self._lexical.scores(query, spoilers=question.spoilers, today=today)
+        # A passage that only its words put forward is at most as near as the last one of the dense side.
+        floor = min(dense.values(), default=0.0)
+        pool = {*dense, *(int(at) for at in np.argsort(-words, kind="stable")[:POOL] if words[at] > 0)}
+        scored = [(dense.get(at, floor) + LEXICAL * float(words[at]), at) for at in pool]
+        best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[: k or self.k]
+        return [self._found(at, score, dense.get(at, floor), float(words[at])) for score, at in best]
+
+    def _found(self, at: int, score: float, similarity: float, bm25: float) -> Document:
+        passage: Document = self.index.passages[at]
+        extra = {"score": round(score, 6), "similarity": round(similarity, 6), "bm25": round(bm25, 6)}
+        return Document(page_content=passage.page_content, metadata=passage.metadata | extra)
+
+
+class _Lexical:
+    """BM25 over the passages' stems, with the hard filters."""
+
+    def __init__(self, passages: Sequence[Document]) -> None:
+        import bm25s
+
+        corpus = stems([passage.page_content for passage in passages])
+        self._model: bm25s.BM25 | None = None
+        if any(corpus):
+            self._model = bm25s.BM25()
+            self._model.index(corpus, show_progress=False)
+        self._spoiler = np.array([bool(p.metadata.get("spoiler", False)) for p in passages], dtype=bool)
+        self._embargo = np.array([int(p.metadata.get("embargo", 0)) for p in passages], dtype=np.int64)
+
+    def scores(self, query: str, *, spoilers: bool, today: datetime.date) -> np.ndarray:
+        """BM25 of every passage, in order; -1 for those that may not be shown."""
+        allowed = self._embargo <= int(today.strftime("%Y%m%d"))
+        if not spoilers:
+            allowed &= ~self._spoiler
+        found = np.zeros(len(self._spoiler))
+        if self._model is not None:
+            known = [word for word in stems([query])[0] if word in self._model.vocab_dict]
+            if known:
+                found = self._model.get_scores(known)
+        return np.where(allowed, found, -1.0)
+
+
+def standalone(question: Question) -> str:
+    """The question as it is searched: the questions before it, then itself."""
+    return " ".join([*question.history[-HISTORY:], question.text])
+
+
+def load_retriever(settings: Settings, index: Index | None = None) -> FilmRetriever:
+    """A retriever over the index of the settings, or over `index`.
+
+    Raises IndexMissing, IndexDamaged or IndexStale as index.store.open_index does.
+    """
+    from index.embed import load_embeddings
+
+    if index is None:
+        from index.store import open_index
+
+        index = open_index(settings)
+    return FilmRetriever(index=index, embeddings=load_embeddings(settings), k=settings.k)
