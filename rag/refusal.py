@@ -29,8 +29,11 @@ LINES: dict[Refusal, str] = {
 def line(kind: Refusal, film: Film) -> str:
     """The sentence shown for a refusal, with the film team's contact where the papers are silent."""
     text = LINES[kind].format(title=film.title)
-    asks = kind == "not in the documents" and film.contact
-    return f"{text} You can ask the film's team: {film.contact}" if asks else text
+    contact = film.contact if kind == "not in the documents" else None
+    if not contact:
+        return text
+    # A film team writes a sentence, or only an address.
+    return f"{text} {contact}" if contact.rstrip().endswith((".", "!")) else f"{text} You can ask: {contact}"
 
 
 def suggestions(film: Film, asked: Sequence[str]) -> list[str]:

@@ -40,11 +40,11 @@ class FilmRetriever(BaseRetriever):
     k: int = 8
     spoilers: bool = False
 
-    _lexical: _Lexical = PrivateAttr()
+    _lexical: Lexical = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
-        self._lexical = _Lexical(self.index.passages)
+        self._lexical = Lexical(self.index.passages)
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         return self.retrieve(Question(text=query, spoilers=self.spoilers))
@@ -69,7 +69,7 @@ class FilmRetriever(BaseRetriever):
         return Document(page_content=passage.page_content, metadata=passage.metadata | extra)
 
 
-class _Lexical:
+class Lexical:
     """BM25 over the passages' stems, with the hard filters."""
 
     def __init__(self, passages: Sequence[Document]) -> None:

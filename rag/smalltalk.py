@@ -32,8 +32,9 @@ MANNERS = (
     ),
     Manner(
         r"(ok |okay |great |cool |perfect |nice |yes |no )*(many )?"
-        r"(thanks?|thank you|thx|ty|cheers|merci|gracias|danke|grazie|arkoun|អរគុណ)( you)?( so much| very much| a lot| a million| again| for (your|the|all your) "
-        r"(help|answers?|time)| that s (great|all)| (that|this) (was|is) (very )?helpful)*",
+        r"(thanks?|thank you|thx|ty|cheers|merci|gracias|danke|grazie|arkoun|អរគុណ)( you)?"
+        r"( so much| very much| a lot| a million| again| for (your|the|all your) (help|answers?|time)"
+        r"| that s (great|all)| (that|this) (was|is) (very )?helpful)*",
         "You're welcome. {greeting}",
     ),
     Manner(

@@ -14,10 +14,12 @@ _REACH = 60  # characters within which a bracket's other half is taken in
 
 @lru_cache(maxsize=4096)
 def sentences(text: str) -> tuple[tuple[int, int], ...]:
-    """The sentences of a passage as offsets, without the white space around them."""
+    """The sentences of a passage as offsets, without the white space around them; none runs on into a new paragraph."""
+    from index.loaders.text import paragraphs
     from index.split import sentences as split
 
-    return tuple((start, end) for start, end in (_strip(text, s, e) for s, e in split(text)) if start < end)
+    found = ((low + s, low + e) for low, high in paragraphs(text) for s, e in split(text[low:high]))
+    return tuple((start, end) for start, end in (_strip(text, s, e) for s, e in found) if start < end)
 
 
 def sentence_at(text: str, start: int, end: int) -> tuple[int, int]:

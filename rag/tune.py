@@ -1,0 +1,130 @@
+"""Retrieval on the dev films of a folder of dossiers: `python -m rag.tune DOSSIERS` prints recall by fusion.
+
+The passage wanted holds an accepted answer, in the paper that answers. Deterministic; about a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from langchain_core.documents import Document
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from index.embed import SentenceEmbeddings, load_embeddings
+from index.film import PaperMeta
+from index.load import finish, parse
+from index.settings import Settings
+from index.split import split
+from rag.retrieve import HISTORY, Lexical
+
+CUTS = (1, 3, 5, 8)
+LEXICAL = (0.0, 0.02, 0.04, 0.06, 0.08, 0.12, 0.2, 0.3, 0.4, 0.6)
+ALONE = (0.0, 0.3, 0.5, 0.7, 1.0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question against its film's n passages: arrays of n, with its history (joined) and without (alone)."""
+
+    wanted: np.ndarray
+    follows: bool
+    cosine: np.ndarray
+    cosine_alone: np.ndarray
+    words: np.ndarray
+    words_alone: np.ndarray
+
+
+Score = Callable[[Asked], np.ndarray]
+
+
+def films(dossiers: Path) -> list[dict[str, Any]]:
+    """The dev films: those whose number leaves 1 when divided by 5."""
+    found = (json.loads(path.read_text("utf-8")) for path in sorted(dossiers.glob("film-*.json")))
+    return [film for film in found if int(film["id"].split("-")[-1]) % 5 == 1]
+
+
+def passages(film: dict[str, Any], words: int) -> list[Document]:
+    """The film's passages, as a build would cut them."""
+    cut = []
+    for paper in film["documents"]:
+        loaded = parse(paper["text"].encode(), f"{paper['id']}.txt")
+        meta = PaperMeta(title=paper["title"], kind=paper["kind"])
+        cut += split(finish(loaded, paper["id"], meta, ""), words)
+    return cut
+
+
+def asked(film: dict[str, Any], cut: list[Document], embeddings: SentenceEmbeddings) -> Iterator[Asked]:
+    """Every answerable question of the film, scored against all its passages."""
+    questions = [question for question in film["questions"] if question["answer"]]
+    alone = [question["q"] for question in questions]
+    joined = [" ".join([*question.get("history", [])[-HISTORY:], question["q"]]) for question in questions]
+    vectors = embeddings.encode([*(p.page_content for p in cut), *alone, *joined])
+    texts, apart, together = np.split(vectors, [len(cut), len(cut) + len(alone)])
+    lexical = Lexical(cut)
+    today = datetime.date.today()
+    for question, q, qj, one, all_ in zip(questions, apart, together, alone, joined, strict=True):
+        accepted = [question["answer"], *question.get("also", [])]
+        holds = [
+            p.metadata["document"] == question["doc"] and any(answer in p.page_content for answer in accepted) for p in cut
+        ]
+        yield Asked(
+            wanted=np.array(holds),
+            follows=bool(question.get("history")),
+            cosine=texts @ qj,
+            cosine_alone=texts @ q,
+            words=lexical.scores(all_, spoilers=True, today=today),
+            words_alone=lexical.scores(one, spoilers=True, today=today),
+        )
+
+
+def recall(questions: Iterable[Asked], score: Score, cut: int) -> float:
+    """The share of questions with a wanted passage among the best `cut`; one that no passage holds counts as missed."""
+    hits = [bool(q.wanted[np.argsort(-score(q), kind="stable")[:cut]].any()) for q in questions]
+    return sum(hits) / len(hits)
+
+
+def variants() -> Iterator[tuple[str, Score]]:
+    """What is compared: a name, and the score of every passage for one question."""
+    yield "dense alone", lambda q: q.cosine
+    yield "BM25 alone", lambda q: q.words
+    for weight in LEXICAL[1:]:
+        yield f"cosine + {weight} x BM25", lambda q, w=weight: q.cosine + w * q.words
+    for share in ALONE[1:]:
+        yield (
+            f"cosine + 0.04 x BM25, {share} without history",
+            lambda q, s=share: (1 - s) * (q.cosine + 0.04 * q.words) + s * (q.cosine_alone + 0.04 * q.words_alone),
+        )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="Recall of the retriever on the dev dossiers.")
+    parser.add_argument("dossiers", type=Path, help="folder of film-NNNN.json")
+    settings = Settings()
+    embeddings = load_embeddings(settings)
+    questions = [
+        question
+        for film in track(films(parser.parse_args().dossiers), description="films")
+        for question in asked(film, passages(film, settings.passage_words), embeddings)
+    ]
+    table = Table(title=f"{len(questions)} answerable questions of the dev films")
+    for name in ("fusion", *(f"recall@{cut}" for cut in CUTS), "follow-ups @8"):
+        table.add_column(name)
+    follow = [question for question in questions if question.follows]
+    for name, score in variants():
+        cells = [recall(questions, score, cut) for cut in CUTS] + [recall(follow, score, CUTS[-1])]
+        table.add_row(name, *(f"{cell:.3f}" for cell in cells))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
