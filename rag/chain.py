@@ -164,7 +164,7 @@ class FilmChain(RunnableSerializable[Asked, Any]):
         threshold = self.reader.threshold(self.settings.caution)
         said = Said()
         if readings and (confidence >= threshold or speaks_of(kind, passages)):
-            said = compose(kind, readings, threshold, self.similar)
+            said = compose(self.index, kind, readings, threshold, self.similar)
         if not said.citations:
             return said, readings, self._silent(question, passages, readings, confidence, clock)
         answer = Answer(
@@ -204,7 +204,7 @@ class FilmChain(RunnableSerializable[Asked, Any]):
         if refusal.is_off_topic(standalone(question), passages):
             return self._refused(question, "off topic", clock, confidence=confidence)
         answer = self._refused(question, "not in the documents", clock, confidence=confidence)
-        return answer.model_copy(update={"citations": nearest(readings)})
+        return answer.model_copy(update={"citations": nearest(self.index, readings)})
 
     def _gives_away(self, question: Question, clock: _Clock) -> bool:
         """Whether passages that give the story away, and only they, would answer. Nothing of them is kept."""

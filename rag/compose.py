@@ -18,6 +18,7 @@ from rag.words import stems
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from index.store import Index
     from rag.reader import Reading
 
 Similar = Callable[[str, Sequence[str]], Sequence[float]]  # cosine similarity of one text to each of the others
@@ -59,54 +60,57 @@ class Part:
         return tuple(stems([self.text])[0]) or (self.text.casefold(),)
 
 
-def cite(passage: Document, start: int, end: int, n: int) -> Citation:
+def cite(index: Index, passage: Document, start: int, end: int, n: int) -> Citation:
     """A citation of the sentence that holds page_content[start:end], these words highlighted."""
     meta = passage.metadata
     first, last = sentence_at(passage.page_content, start, end)
     offset = int(meta["start"])
+    # A passage may hold several paragraphs, cues or voices; the words are in one of them.
+    block = index.place(meta["document"], offset + start, offset + end)
     return Citation(
         n=n,
         document=meta["document"],
         title=meta.get("title"),
         publisher=meta.get("publisher"),
         kind=meta.get("kind"),
-        place=meta["place"],
+        place=block.place if block else meta["place"],
         quote=passage.page_content[first:last],
         start=offset + first,
         end=offset + last,
         highlight=(offset + start, offset + end),
         url=meta.get("url"),
         spoiler=bool(meta.get("spoiler", False)),
-        seconds=meta.get("seconds"),
-        speaker=meta.get("speaker"),
+        seconds=block.seconds if block else meta.get("seconds"),
+        speaker=block.speaker if block else meta.get("speaker"),
         passage=meta.get("id"),
     )
 
 
-def compose(kind: Kind, readings: Sequence[Reading], threshold: float, similar: Similar) -> Said:
+def compose(index: Index, kind: Kind, readings: Sequence[Reading], threshold: float, similar: Similar) -> Said:
     """The answer that `readings` (best first, the first one held to answer) carry; empty when no words are left."""
     parts = [part for part in map(_part, readings) if part.start < part.end]
     if not parts:
         return Said()
     if kind.name == "broad":
-        return _broad(kind, parts, [reading.passage for reading in readings], similar)
+        return _broad(index, kind, parts, [reading.passage for reading in readings], similar)
     best = parts[0]
     bar = max(threshold, SURE)
     if kind.name == "list":
-        return _list(best, [part for part in parts[1:] if part.probability >= bar])
+        return _list(index, best, [part for part in parts[1:] if part.probability >= bar])
     same = [best, *(part for part in parts[1:] if _says_the_same(best, part) and part.probability >= bar / 2)]
     other = [part for part in parts[1:] if part.probability >= bar and _contradicts(best, part)]
-    owner = _owner(best) if kind.name == "opinion" else None
+    cited = _numbered(index, same)
+    owner = (cited[0].speaker or _owner(best)) if kind.name == "opinion" else None
     text = f"{owner}: {best.text}" if owner else best.text
-    return Said((text,), _numbered(same), _numbered(other[:1]))
+    return Said((text,), cited, _numbered(index, other[:1]))
 
 
-def nearest(readings: Sequence[Reading]) -> list[Citation]:
+def nearest(index: Index, readings: Sequence[Reading]) -> list[Citation]:
     """The sentence the reader held likeliest, cited whole: near the question, no answer to it. [] without readings."""
     for reading in readings[:1]:
         start, end = sentence_at(reading.passage.page_content, reading.start, reading.end)
         if start < end:
-            return [cite(reading.passage, start, end, 1)]
+            return [cite(index, reading.passage, start, end, 1)]
     return []
 
 
@@ -125,10 +129,10 @@ def _part(reading: Reading) -> Part:
     return Part(reading.passage, start, end, reading.probability)
 
 
-def _numbered(parts: Iterable[Part]) -> list[Citation]:
+def _numbered(index: Index, parts: Iterable[Part]) -> list[Citation]:
     cited: list[Citation] = []
     for part in parts:
-        citation = cite(part.passage, part.start, part.end, len(cited) + 1)
+        citation = cite(index, part.passage, part.start, part.end, len(cited) + 1)
         if not any(known.document == citation.document and known.quote == citation.quote for known in cited):
             cited.append(citation)
     return cited
@@ -161,7 +165,7 @@ def _make(text: str) -> str:
     return "name" if words and all(word[0].isupper() for word in words) else "words"
 
 
-def _list(best: Part, others: Sequence[Part]) -> Said:
+def _list(index: Index, best: Part, others: Sequence[Part]) -> Said:
     parts = [best]
     for part in others:
         if len(parts) < PARTS and not any(set(part.key) & set(known.key) for known in parts):
@@ -169,7 +173,7 @@ def _list(best: Part, others: Sequence[Part]) -> Said:
     texts = [part.text.rstrip(".") if len(parts) > 1 else part.text for part in parts]
     pieces = [texts[0], *(f"; {text}" for text in texts[1:])]
     cited = [*parts, *(part for part in others if any(_says_the_same(known, part) for known in parts))]
-    return Said(tuple(pieces), _numbered(dict.fromkeys(cited)))
+    return Said(tuple(pieces), _numbered(index, dict.fromkeys(cited)))
 
 
 # A name, or a role with a name, beside a verb of saying: “…,” Jake said / said director Jake Wachtel.
@@ -179,10 +183,7 @@ _AFTER = re.compile(rf"^\s*(?:(?P<one>{_NAME}) {_SAYS}|{_SAYS} (?P<two>{_NAME}))
 
 
 def _owner(part: Part) -> str | None:
-    """Who says the words: the passage's speaker, or the name that the paper puts right behind the quotation."""
-    speaker = part.passage.metadata.get("speaker")
-    if speaker:
-        return str(speaker)
+    """Who says the words, as the paper has it: the name right behind the quotation."""
     text = part.passage.page_content
     opened, closed = text.rfind("“", 0, part.start + 1), text.find("”", part.end - 1)
     if opened < 0 or closed < 0 or "”" in text[opened : part.start]:
@@ -210,7 +211,9 @@ _READ, _SPOKEN, _LEANS = 0.6, 0.3, 0.15  # weights beside a cosine: the reader's
 _SHORTEST, _LIKE, _FALL = 6, 0.6, 0.35  # words; overlap that counts as said before; how far a next one may fall
 
 
-def _broad(kind: Kind, parts: Sequence[Part], passages: Sequence[Document], similar: Similar) -> Said:
+def _broad(
+    index: Index, kind: Kind, parts: Sequence[Part], passages: Sequence[Document], similar: Similar
+) -> Said:
     lines = _lines(kind, parts, passages, similar)
     chosen: list[_Line] = []
     for line in sorted(lines, key=lambda line: -line.score):
@@ -228,7 +231,8 @@ def _broad(kind: Kind, parts: Sequence[Part], passages: Sequence[Document], simi
     for n, line in enumerate(chosen, 1):
         spans = [p for (key, at), p in marked.items() if key == line.passage.metadata["id"] and line.start <= at]
         inside = next((p for p in spans if p.end <= line.end), None)
-        cited.append(cite(line.passage, *((inside.start, inside.end) if inside else (line.start, line.end)), n))
+        start, end = (inside.start, inside.end) if inside else (line.start, line.end)
+        cited.append(cite(index, line.passage, start, end, n))
     return Said(pieces, cited)
 
 

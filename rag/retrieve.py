@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from index.store import Index
 
 # score = cosine + LEXICAL x BM25, tuned on the dev dossiers by `python -m rag.tune`.
-LEXICAL = 0.04
+LEXICAL = 0.06
 POOL = 64  # passages each side puts forward
 HISTORY = 3  # questions before this one that are searched with it
 
@@ -73,7 +73,7 @@ class Lexical:
     """BM25 over the passages' stems, with the hard filters."""
 
     def __init__(self, passages: Sequence[Document]) -> None:
-        import bm25s
+        import bm25s  # type: ignore[import-untyped]
 
         corpus = stems([passage.page_content for passage in passages])
         self._model: bm25s.BM25 | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,6 @@ from index.split import split
 from rag.retrieve import HISTORY, Lexical
 
 CUTS = (1, 3, 5, 8)
-LEXICAL = (0.0, 0.02, 0.04, 0.06, 0.08, 0.12, 0.2, 0.3, 0.4, 0.6)
-ALONE = (0.0, 0.3, 0.5, 0.7, 1.0)
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,31 @@ class Asked:
     words_alone: np.ndarray
 
 
-Score = Callable[[Asked], np.ndarray]
+@dataclass(frozen=True)
+class Fusion:
+    """Weights of the two sides, and the share that the question without its history has."""
+
+    cosine: float = 1.0
+    words: float = 0.0
+    alone: float = 0.0
+
+    def __str__(self) -> str:
+        share = f", {self.alone} of it without history" if self.alone else ""
+        return f"{self.cosine:g} x cosine + {self.words:g} x BM25{share}"
+
+    def score(self, question: Asked) -> np.ndarray:
+        """The score of every passage of the question's film."""
+        joined: np.ndarray = self.cosine * question.cosine + self.words * question.words
+        apart: np.ndarray = self.cosine * question.cosine_alone + self.words * question.words_alone
+        return (1 - self.alone) * joined + self.alone * apart
+
+
+FUSIONS = (
+    Fusion(),
+    Fusion(cosine=0.0, words=1.0),
+    *(Fusion(words=weight) for weight in (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.12)),
+    *(Fusion(words=0.04, alone=share) for share in (0.3, 0.5, 0.7, 1.0)),
+)
 
 
 def films(dossiers: Path) -> list[dict[str, Any]]:
@@ -73,11 +95,8 @@ def asked(film: dict[str, Any], cut: list[Document], embeddings: SentenceEmbeddi
     today = datetime.date.today()
     for question, q, qj, one, all_ in zip(questions, apart, together, alone, joined, strict=True):
         accepted = [question["answer"], *question.get("also", [])]
-        holds = [
-            p.metadata["document"] == question["doc"] and any(answer in p.page_content for answer in accepted) for p in cut
-        ]
         yield Asked(
-            wanted=np.array(holds),
+            wanted=np.array([p.metadata["document"] == question["doc"] and _holds(p, accepted) for p in cut]),
             follows=bool(question.get("history")),
             cosine=texts @ qj,
             cosine_alone=texts @ q,
@@ -86,23 +105,14 @@ def asked(film: dict[str, Any], cut: list[Document], embeddings: SentenceEmbeddi
         )
 
 
-def recall(questions: Iterable[Asked], score: Score, cut: int) -> float:
+def _holds(passage: Document, accepted: list[str]) -> bool:
+    return any(answer in passage.page_content for answer in accepted)
+
+
+def recall(questions: Iterable[Asked], fusion: Fusion, cut: int) -> float:
     """The share of questions with a wanted passage among the best `cut`; one that no passage holds counts as missed."""
-    hits = [bool(q.wanted[np.argsort(-score(q), kind="stable")[:cut]].any()) for q in questions]
+    hits = [bool(q.wanted[np.argsort(-fusion.score(q), kind="stable")[:cut]].any()) for q in questions]
     return sum(hits) / len(hits)
-
-
-def variants() -> Iterator[tuple[str, Score]]:
-    """What is compared: a name, and the score of every passage for one question."""
-    yield "dense alone", lambda q: q.cosine
-    yield "BM25 alone", lambda q: q.words
-    for weight in LEXICAL[1:]:
-        yield f"cosine + {weight} x BM25", lambda q, w=weight: q.cosine + w * q.words
-    for share in ALONE[1:]:
-        yield (
-            f"cosine + 0.04 x BM25, {share} without history",
-            lambda q, s=share: (1 - s) * (q.cosine + 0.04 * q.words) + s * (q.cosine_alone + 0.04 * q.words_alone),
-        )
 
 
 def main() -> None:
@@ -120,9 +130,9 @@ def main() -> None:
     for name in ("fusion", *(f"recall@{cut}" for cut in CUTS), "follow-ups @8"):
         table.add_column(name)
     follow = [question for question in questions if question.follows]
-    for name, score in variants():
-        cells = [recall(questions, score, cut) for cut in CUTS] + [recall(follow, score, CUTS[-1])]
-        table.add_row(name, *(f"{cell:.3f}" for cell in cells))
+    for fusion in FUSIONS:
+        cells = [recall(questions, fusion, cut) for cut in CUTS] + [recall(follow, fusion, CUTS[-1])]
+        table.add_row(str(fusion), *(f"{cell:.3f}" for cell in cells))
     Console().print(table)
 
 

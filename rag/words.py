@@ -10,7 +10,7 @@ _local = threading.local()
 
 def stems(texts: Sequence[str]) -> list[list[str]]:
     """The stems of each text, in order, repeats kept: lower case, at least two characters, no English stop words."""
-    import bm25s
+    import bm25s  # type: ignore[import-untyped]
 
     found: list[list[str]] = bm25s.tokenize(
         list(texts), stopwords="en", stemmer=_stemmer(), return_ids=False, show_progress=False
@@ -21,7 +21,7 @@ def stems(texts: Sequence[str]) -> list[list[str]]:
 def _stemmer() -> object:
     # A Stemmer keeps state between calls and must not be shared by threads.
     if not hasattr(_local, "stemmer"):
-        import Stemmer
+        import Stemmer  # type: ignore[import-not-found]
 
         _local.stemmer = Stemmer.Stemmer("english")
     return _local.stemmer

@@ -57,7 +57,7 @@ def test_the_sentence_of_a_span() -> None:
 
 
 def test_a_new_paragraph_is_a_new_sentence() -> None:
-    text = "A headline without a full stop\nA first paragraph that goes on for long enough to be one, it is said here.\nSecond"
+    text = "A headline without a full stop\nA first paragraph that goes on for long enough to be one, they say.\nSecond"
     assert [text[s:e] for s, e in sentences(text)][0] == "A headline without a full stop"
 
 

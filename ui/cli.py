@@ -231,8 +231,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _shared() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+def _shared() -> _Parser:
+    shared = _Parser(add_help=False)
     shared.add_argument("--documents", type=Path, metavar="DIR", help="folder with the film's papers")
     shared.add_argument("--index", type=Path, metavar="DIR", help="folder of the index")
     shared.add_argument("--model", metavar="NAME", help="language model, e.g. ollama:llama3.2")
