@@ -1,0 +1,131 @@
+"""What karmalink evaluate prints: progress on stderr, the verdict on stdout."""
+
+from __future__ import annotations
+
+import argparse
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from rag.evaluation.score import VERDICTS
+from rag.evaluation.summary import BY_NAME, MEASURES, Measure
+
+if TYPE_CHECKING:
+    from rag.evaluation.run import Evaluation
+
+HEADLINES: Final = (
+    "correct",
+    "hit",
+    "f1",
+    "refusal_recall",
+    "refusal_f1",
+    "cited",
+    "quote_validity",
+    "recall@8",
+    "auc",
+    "ece",
+    "latency_p50",
+    "latency_p95",
+    "questions_per_second",
+)
+MOVED: Final = 10
+
+
+class Asking:
+    """The progress bar: questions asked, and the share of them that went right."""
+
+    def __init__(self, total: int, done: int = 0) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[right]}"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._task = self._progress.add_task("Asking", total=total, completed=done, right="")
+
+    def __call__(self, done: int, right: int) -> None:
+        self._progress.update(self._task, completed=done, right=f"{right / done:.0%} right")
+
+    def __enter__(self) -> Asking:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+def figure(value: float, measure: Measure) -> str:
+    """A value as its measure is read."""
+    if measure.unit == "share":
+        return f"{value:.3f}"
+    return f"{value:,.0f} ms" if measure.unit == "ms" else f"{value:,.1f}"
+
+
+def span(estimate: dict[str, Any], measure: Measure) -> str:
+    """The 95% interval, where there is one."""
+    if estimate["low"] is None:
+        return ""
+    return f"{figure(estimate['low'], measure)} to {figure(estimate['high'], measure)}"
+
+
+def _numbers(summary: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading, justify in (("measure", "left"), ("", "left"), ("value", "right"), ("95% interval", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("cases", justify="right")
+    for measure in MEASURES:
+        estimate = summary["measures"][measure.name]
+        if estimate is not None and measure.name in HEADLINES:
+            value = figure(estimate["value"], measure)
+            table.add_row(measure.name, measure.label, value, span(estimate, measure), str(estimate["n"]))
+    return table
+
+
+def _compared(console: Console, comparison: dict[str, Any]) -> None:
+    count = comparison["questions"]
+    console.print(f"\nAgainst {comparison['baseline']}: {count['matched']} of {count['asked']} questions match.")
+    for name, change in comparison["measures"].items():
+        if change["change"] != "same":
+            measure = BY_NAME[name]
+            old, new = figure(change["old"], measure), figure(change["new"], measure)
+            console.print(
+                f"  {change['change']}: {name} {old} -> {new} (95%: {change['low']:+.3f} to {change['high']:+.3f})"
+            )
+    for word in ("worse", "better"):
+        cases = comparison["cases"][word]
+        console.print(f"  {len(cases)} answers got {word}{':' if cases else '.'}")
+        for case in cases[:MOVED]:
+            console.print(f"    {case['id']}: {case['question']}", soft_wrap=True)
+            for time in ("old", "new"):
+                console.print(f"      {time}: {case[time]['answer']} ({case[time]['verdict']})", soft_wrap=True)
+        if len(cases) > MOVED:
+            console.print(f"    and {len(cases) - MOVED} more, in the report")
+
+
+def show(evaluation: Evaluation, args: argparse.Namespace) -> None:
+    """Print the numbers, what went wrong, the comparison, the bars, and where everything was written."""
+    console = Console(highlight=False, markup=False)
+    summary = evaluation.summary
+    console.print(_numbers(summary))
+    wrong = [f"{count} {name}" for name, count in summary["verdicts"].items() if count and name in VERDICTS]
+    console.print(f"\n{summary['questions']} questions: {', '.join(wrong)}.")
+    ruler = summary["ruler"]
+    console.print(f"{summary['seconds']:.1f} s, {ruler['share']:.1%} of them for measuring.")
+    if evaluation.comparison is not None:
+        _compared(console, evaluation.comparison)
+    for bar in evaluation.bars:
+        value = "no score" if bar["value"] is None else f"{bar['value']:.3f}"
+        console.print(f"{'met' if bar['met'] else 'MISSED'}: {bar['name']} {value}, bar {bar['bar']:g}")
+    for label, path in (("Results", args.json), ("Report", args.html)):
+        if path is not None:
+            console.print(f"{label}: {path}", soft_wrap=True)
+    if evaluation.run.get("stopped"):
+        again = "; go on with --resume" if args.json is not None else "; with --json FILE it could be resumed"
+        console.print(f"Stopped after {summary['questions']} of {evaluation.run['questions']} questions{again}.")
