@@ -13,6 +13,12 @@ SILENCE = {
     "LANGCHAIN_TRACING_V2": "false",
     "DO_NOT_TRACK": "1",
 }
+_said = {name for name in SILENCE if name in os.environ}
 
 for _name, _value in SILENCE.items():
     os.environ.setdefault(_name, _value)
+
+
+def ours(name: str) -> bool:
+    """Whether the variable was set here, and not by whoever started the program."""
+    return name not in _said

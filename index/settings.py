@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -82,6 +83,14 @@ class Settings(BaseSettings):
             except ValueError as error:
                 raise ValueError("neither off nor limits such as 20/minute;300/day") from error
         return value
+
+    @property
+    def build_command(self) -> str:
+        """The command that makes the index these settings want."""
+        fields = type(self).model_fields
+        folders = {"documents": self.documents, "index": self.index}
+        changed = {name: str(path) for name, path in folders.items() if path != fields[name].default}
+        return " ".join(["karmalink build", *(f"--{name} {shlex.quote(path)}" for name, path in changed.items())])
 
     @property
     def site_list(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from index import child
 from index.errors import PaperError
 from index.paper import Block, Loaded
 
@@ -42,15 +43,17 @@ class Worker:
 
     def parse(self, path: Path, name: str) -> Loaded:
         """Text and blocks of one file. Raises PaperError with the reason, a breach of the bounds among them."""
-        child = self._running()
+        process = self._running()
         request = json.dumps({"path": os.fspath(path), "name": name}).encode() + b"\n"
         try:
-            _pipe(child.stdin).write(request)
-            _pipe(child.stdin).flush()
-            answer = self._answer(child)
+            _pipe(process.stdin).write(request)
+            _pipe(process.stdin).flush()
+            answer = self._answer(process)
         except BrokenPipeError:
             answer = b""
         if not answer.endswith(b"\n"):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
             status = self._stop()
             raise PaperError(f"reading it ended the reading process (status {status}); the file is likely damaged")
         values = json.loads(answer)
@@ -65,20 +68,18 @@ class Worker:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
             self._stop()
-            root = os.fspath(Path(__file__).parent.parent)
-            paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "index.worker", str(self.megabytes)],
+                child.command("index.worker", str(self.megabytes)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                env=child.environment(),
             )
         return self._child
 
-    def _answer(self, child: subprocess.Popen[bytes]) -> bytes:
+    def _answer(self, process: subprocess.Popen[bytes]) -> bytes:
         until = time.monotonic() + self.seconds
-        pipe = _pipe(child.stdout)
+        pipe = _pipe(process.stdout)
         pieces: list[bytes] = []
         with selectors.DefaultSelector() as selector:
             selector.register(pipe, selectors.EVENT_READ)
@@ -93,15 +94,15 @@ class Worker:
         return b"".join(pieces)
 
     def _stop(self) -> int | None:
-        child, self._child = self._child, None
-        if child is None:
+        process, self._child = self._child, None
+        if process is None:
             return None
-        child.kill()
-        for pipe in (child.stdin, child.stdout):
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
             if pipe:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-        return child.wait()
+        return process.wait()
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
