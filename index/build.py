@@ -73,10 +73,11 @@ def build(settings: Settings, *, progress: Progress | None = None, check: Check 
     with version.locked(settings.index, settings.build_command):
         try:
             return _build(settings, film, embeddings, tell, check, started)
-        except OSError as error:
+        except (OSError, IndexDamaged) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise KarmalinkError(
-                f"The index cannot be written to {settings.index}: {error.strerror or error}. The old index, if there "
-                "is one, stays as it is. Make room and run: {settings.build_command}"
+                f"The index could not be written to {settings.index}: {reason}. The old index, if there is one, stays "
+                f"as it is. See that there is room on the disk and run: {settings.build_command}"
             ) from error
 
 

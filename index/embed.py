@@ -47,6 +47,7 @@ class SentenceEmbeddings(Embeddings):
         self.folder = folder
         self.bundled = bundled
         self._lock = Lock()
+        self._loaded: dict[str, Any] = {}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -109,27 +110,38 @@ class SentenceEmbeddings(Embeddings):
                 counted(start + len(part), len(order))
         return np.zeros((0, 0), dtype=np.float32) if vectors is None else vectors
 
-    @cached_property
+    @property
     def _encoder(self) -> Any:
+        return self._once("encoder", self._load_encoder)
+
+    @property
+    def _model(self) -> Any:
+        return self._once("model", self._load_model)
+
+    def _once(self, name: str, load: Callable[[], Any]) -> Any:
+        """Load one of the two the first time it is needed, whichever thread needs it."""
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = load()
+            return self._loaded[name]
+
+    def _load_encoder(self) -> Any:
         from index.onnx.encoder import Encoder
 
-        with self._lock:
-            return Encoder(self.folder)
+        return Encoder(self.folder)
 
-    @cached_property
-    def _model(self) -> Any:
-        with self._lock:
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils import logging
+    def _load_model(self) -> Any:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
-            logging.disable_progress_bar()
-            try:
-                return SentenceTransformer(str(self.folder), local_files_only=True)
-            except (OSError, ValueError, RuntimeError, KeyError) as error:
-                raise KarmalinkError(
-                    f"The embedding model in {self.folder} cannot be loaded: {error}. "
-                    f"Choose another: KARMALINK_EMBEDDING={BUNDLED} karmalink build"
-                ) from error
+        logging.disable_progress_bar()
+        try:
+            return SentenceTransformer(str(self.folder), local_files_only=True)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise KarmalinkError(
+                f"The embedding model in {self.folder} cannot be loaded: {error}. "
+                f"Choose another: KARMALINK_EMBEDDING={BUNDLED} karmalink build"
+            ) from error
 
 
 def load_embeddings(settings: Settings) -> SentenceEmbeddings:

@@ -32,7 +32,7 @@ SPACE = "cosine"
 BREADTH = 200
 BATCH = 5000
 PROBED = "probed.json"
-PROBE_SECONDS = 120
+PROBE_SECONDS = 300
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -21,14 +22,21 @@ from index import child
 from index.errors import PaperError
 from index.paper import Block, Loaded
 
-SECONDS = 60.0
+try:
+    import resource
+except ImportError:  # not on Windows, where the clock has to do
+    resource = None  # type: ignore[assignment]
+
+# of the processor, so that a busy machine is no fault of the paper; and by the clock, for one that waits for ever
+SECONDS = 60
+PATIENCE = 5
 MEGABYTES = 1536
 
 
 class Worker:
     """Starts its child with the first paper, keeps it for the next, replaces it when it broke a bound."""
 
-    def __init__(self, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> None:
+    def __init__(self, seconds: int = SECONDS, megabytes: int = MEGABYTES) -> None:
         self.seconds = seconds
         self.megabytes = megabytes
         self._child: subprocess.Popen[bytes] | None = None
@@ -55,11 +63,16 @@ class Worker:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(1)
             status = self._stop()
+            if status == -signal.SIGXCPU:
+                raise PaperError(self._too_long())
             raise PaperError(f"reading it ended the reading process (status {status}); the file is likely damaged")
         values = json.loads(answer)
         if "reason" in values:
             raise PaperError(values["reason"])
         return loaded_from(values)
+
+    def _too_long(self) -> str:
+        return f"reading it took longer than {self.seconds} seconds"
 
     def close(self) -> None:
         """End the child, if there is one."""
@@ -69,7 +82,7 @@ class Worker:
         if self._child is None or self._child.poll() is not None:
             self._stop()
             self._child = subprocess.Popen(
-                child.command("index.worker", str(self.megabytes)),
+                child.command("index.worker", str(self.megabytes), str(self.seconds)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -78,7 +91,7 @@ class Worker:
         return self._child
 
     def _answer(self, process: subprocess.Popen[bytes]) -> bytes:
-        until = time.monotonic() + self.seconds
+        until = time.monotonic() + self.seconds * PATIENCE
         pipe = _pipe(process.stdout)
         pieces: list[bytes] = []
         with selectors.DefaultSelector() as selector:
@@ -86,7 +99,7 @@ class Worker:
             while not (pieces and pieces[-1].endswith(b"\n")):
                 if not selector.select(max(0.0, until - time.monotonic())):
                     self._stop()
-                    raise PaperError(f"reading it took longer than {self.seconds:g} seconds")
+                    raise PaperError(self._too_long())
                 piece = os.read(pipe.fileno(), 1 << 20)
                 if not piece:
                     break
@@ -125,18 +138,20 @@ def main() -> None:
     """Answer one line of JSON on the standard input with one on the standard output, until the input ends."""
     from index.load import parse, read_bytes
 
-    _limit_memory(int(sys.argv[1]))
+    megabytes, seconds = map(int, sys.argv[1:3])
+    _limit_memory(megabytes)
     answers = os.fdopen(os.dup(1), "wb")
     # what a library prints must not get between the answers
     os.dup2(2, 1)
     for line in sys.stdin.buffer:
         request = json.loads(line)
+        _limit_time(seconds)
         try:
             answer = loaded_to(parse(read_bytes(Path(request["path"])), request["name"]))
         except PaperError as reason:
             answer = {"reason": str(reason)}
         except (MemoryError, RecursionError) as error:
-            answer = {"reason": f"reading it takes more memory than {sys.argv[1]} MB ({type(error).__name__})"}
+            answer = {"reason": f"reading it takes more memory than {megabytes} MB ({type(error).__name__})"}
         # libraries raise whatever they like on a damaged file, and the next paper has to be read all the same
         except Exception as error:  # noqa: BLE001
             answer = {"reason": f"it cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})"}
@@ -145,11 +160,14 @@ def main() -> None:
 
 
 def _limit_memory(megabytes: int) -> None:
-    try:
-        import resource
-    except ImportError:  # not on Windows, where the bound of time has to do
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, megabytes * 2**20))
+    if resource:
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, megabytes * 2**20))
+
+
+def _limit_time(seconds: int) -> None:
+    if resource:
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + seconds + 1, hard))
 
 
 if __name__ == "__main__":

@@ -14,11 +14,14 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 SAMPLE = 200_000
+LARGEST = 32 * 2**20
 CONTROLS = frozenset(range(32)) - {9, 10, 11, 12, 13, 27}
 
 
 def decode(data: bytes) -> str:
     """The text of `data` by its byte order mark, as UTF-8, or as charset-normalizer finds. PaperError for no text."""
+    if len(data) > LARGEST:
+        raise PaperError(f"it is {len(data) / 2**20:,.0f} MB of text, and a paper may be {LARGEST / 2**20:,.0f} MB")
     for bom, charset in BOMS:
         if data.startswith(bom):
             return data[len(bom) :].decode(charset, errors="replace")
