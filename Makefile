@@ -31,7 +31,7 @@ lint: .venv/dev.stamp ## mend what ruff can mend, then check style and types
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy index rag ui
 
-reader: .venv/dev.stamp ## train the reader from the dossiers
+reader: .venv/train.stamp ## train the reader from the dossiers
 	$(BIN)/python -m rag.reader.train $(ARGS)
 
 .venv/bin/python:
@@ -41,12 +41,10 @@ reader: .venv/dev.stamp ## train the reader from the dossiers
 	@"$(PYTHON)" -m venv .venv || { rm -rf .venv; \
 	    echo "$(PYTHON) -m venv failed. On Debian and Ubuntu:  apt-get install python3-venv" >&2; exit 1; }
 
-.venv/core.stamp: pyproject.toml constraints.txt | .venv/bin/python
+.venv/core.stamp .venv/dev.stamp .venv/train.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	@echo 'Installing into .venv; the first time this takes some minutes.'
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(PIP) install --quiet --constraint constraints.txt --editable '.$(EXTRAS)'
 	@touch $@
 
-.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
-	@echo 'Installing into .venv; the first time this takes some minutes.'
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
-	@touch $@ .venv/core.stamp
+.venv/dev.stamp: EXTRAS := [dev]
+.venv/train.stamp: EXTRAS := [dev,train]
