@@ -14,8 +14,8 @@ from index.paper import Block, Paper
 OVER = 1.1
 LONGEST = 4
 QUOTES = str.maketrans(dict.fromkeys("\"“”„‟«»‹›「」『』'‘’‚‛()[]", " "))
-# full stops that sentencex does not know, as one that it does
-STOPS = str.maketrans(dict.fromkeys("។៕", "。"))
+# full stops that sentencex does not know, as one that it does; and what UTF-8 cannot have, as long in characters
+READABLE = str.maketrans(dict.fromkeys("។៕", "。") | dict.fromkeys(map(chr, range(0xD800, 0xE000)), "\ufffd"))
 PLURALS = {"paragraph": "paragraphs", "p.": "pp.", "page": "pages", "row": "rows", "scene": "scenes"}
 NUMBERED = re.compile(r"(?P<before>.*?)(?P<label>paragraph|p\.|page|row|scene) (?P<number>\S+)", re.IGNORECASE)
 CLOCK = re.compile(r"[\d:.]+")
@@ -28,11 +28,9 @@ def sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
     """
     from sentencex import get_sentence_boundaries  # type: ignore[import-untyped]
 
-    # the segmenter is compiled and reads UTF-8, which has no lone surrogates; "?" takes as many characters
-    readable = text.translate(STOPS).encode("utf-8", "replace").decode("utf-8")
     spans: list[tuple[int, int]] = []
     at = 0
-    for found in get_sentence_boundaries(language, readable):
+    for found in get_sentence_boundaries(language, text.translate(READABLE)):
         end = min(max(int(found["end_index"]), at), len(text))
         if not text[at:end].strip() and spans:
             spans[-1] = (spans[-1][0], end)

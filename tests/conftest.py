@@ -23,7 +23,7 @@ had one stove and no hot water. Nobody fell ill.
 
 The score was written by Ada Lindqvist for three cellos and a pump organ. It was recorded in one night in the chapel.
 
-[spoiler]In the last scene the keeper turns out to be the drowned boy's grandmother, and she puts out the lamp.[/spoiler]
+[spoiler]In the last scene the keeper turns out to be the boy's grandmother, and she puts out the lamp.[/spoiler]
 
 The film runs for 97 minutes and is in Norn and English.
 """

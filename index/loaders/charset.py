@@ -14,6 +14,7 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 SAMPLE = 200_000
+COMMON = "cp1252"
 LARGEST = 32 * 2**20
 CONTROLS = frozenset(range(32)) - {9, 10, 11, 12, 13, 27}
 
@@ -39,7 +40,10 @@ def _guess(data: bytes) -> str:
     from charset_normalizer import from_bytes
 
     sample = data[:SAMPLE]
-    best = from_bytes(sample).best()
+    matches = from_bytes(sample)
+    best = matches.best()
     if best is None:
         raise PaperError("it is binary, not text in any known charset")
-    return data.decode(best.encoding, errors="replace")
+    # on a tie between charsets of one family the common one is meant
+    common = (match for match in matches if match.encoding == COMMON and match.chaos <= best.chaos)
+    return data.decode(next(common, best).encoding, errors="replace")

@@ -12,6 +12,7 @@ from index.paper import Loaded
 if TYPE_CHECKING:
     from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
+Part = tuple[int, str]
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 SILENT = frozenset(
     ("script", "style", "noscript", "template", "svg", "math", "head", "nav", "footer", "form", "button", "select")
@@ -39,79 +40,78 @@ def load(data: bytes, name: str) -> Loaded:
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise PaperError(f"it cannot be read as HTML ({error})") from None
     title = " ".join((page.findtext(".//title") or "").split()) or None
-    whole = PageReader().read(page).loaded(title)
-    article = _article(source)
-    if article is None:
-        return whole
-    found = article.loaded(title)
-    # trafilatura runs short pages together and drops cast lists: then all of the page is better than half of it
-    if len(found.text) >= ENOUGH * len(whole.text) and 2 * len(found.blocks) >= len(whole.blocks):
-        return found
-    return whole
+    sections = Sections()
+    for level, text in _of_article(PageReader().read(page), _article(source)):
+        if level:
+            sections.heading(text, level)
+        else:
+            sections.paragraph(text)
+    return sections.loaded(title)
 
 
-def _article(source: str) -> Sections | None:
+def _article(source: str) -> str:
     import trafilatura
 
     found = trafilatura.bare_extraction(source, favor_recall=True, include_comments=False, include_tables=True)
-    body = getattr(found, "body", None)
-    if body is None:
-        return None
-    sections = Sections()
-    for element in body.iter("head", "p", "item", "quote", "row", "code"):
-        if element.tag == "head":
-            sections.heading(_text(element), HEADINGS.get(element.get("rend") or "", 2))
-        elif not any(above.tag in ("item", "quote", "row", "p") for above in element.iterancestors()):
-            cells = [_text(cell) for cell in element.iter("cell")] or [_text(element)]
-            sections.paragraph(" — ".join(cell for cell in cells if cell))
-    return sections
+    text = getattr(found, "text", None)
+    return " ".join(str(text or "").split())
 
 
-def _text(element: HtmlElement) -> str:
-    return " ".join("".join(element.itertext()).split())
+def _of_article(parts: list[Part], article: str) -> list[Part]:
+    """The parts from the first to the last that trafilatura kept, its headline before them; all if that is too few.
+
+    trafilatura knows where an article begins and ends; within it, it drops headings, cast lists and short lines.
+    """
+    kept = [number for number, (level, text) in enumerate(parts) if not level and text in article]
+    if not kept:
+        return parts
+    first, last = kept[0], kept[-1]
+    headlines = [number for number, (level, _) in enumerate(parts[:first]) if level == 1]
+    above = next((number for number in range(first, 0, -1) if not parts[number - 1][0]), 0)
+    chosen = parts[min([above, *headlines[-1:]]) : last + 1]
+    return chosen if _length(chosen) >= ENOUGH * _length(parts) else parts
+
+
+def _length(parts: list[Part]) -> int:
+    return sum(len(text) for _, text in parts)
 
 
 class PageReader:
     """Reads a whole page: every element that is not inline starts a paragraph of its own."""
 
     def __init__(self) -> None:
-        self._sections = Sections()
+        self._parts: list[Part] = []
         self._words: list[str] = []
 
-    def read(self, page: HtmlElement) -> Sections:
+    def read(self, page: HtmlElement) -> list[Part]:
+        """Headings with their level and paragraphs with level 0, in order."""
         from lxml import etree
 
-        ends = etree.iterwalk(page, events=("start", "end", "comment", "pi"))
-        for event, element in ends:
+        walk = etree.iterwalk(page, events=("start", "end", "comment", "pi"))
+        for event, element in walk:
             tag = element.tag if isinstance(element.tag, str) else ""
             if event == "start" and tag in SILENT:
-                ends.skip_subtree()
+                walk.skip_subtree()
             elif event == "start":
-                self._open(tag)
+                self._flush_at(tag, start=True)
                 self._words.append(element.text or "")
             elif event == "end" and tag not in SILENT:
-                self._close(tag)
+                self._flush_at(tag)
             if event != "start":
                 self._words.append(element.tail or "")
-        self._flush()
-        return self._sections
+        self._flush(0)
+        return self._parts
 
-    def _open(self, tag: str) -> None:
-        if tag in CELLS and " ".join(self._words).strip():
+    def _flush_at(self, tag: str, start: bool = False) -> None:
+        if tag in CELLS and start and "".join(self._words).strip():
             self._words.append(" — ")
+        elif tag in HEADINGS and not start:
+            self._flush(HEADINGS[tag])
         elif tag not in INLINE and tag not in CELLS:
-            self._flush()
+            self._flush(0)
 
-    def _close(self, tag: str) -> None:
-        if tag in HEADINGS:
-            self._sections.heading(self._taken(), HEADINGS[tag])
-        elif tag not in INLINE and tag not in CELLS:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._sections.paragraph(self._taken())
-
-    def _taken(self) -> str:
+    def _flush(self, level: int) -> None:
         text = " ".join("".join(self._words).split())
         self._words.clear()
-        return text
+        if text:
+            self._parts.append((level, text))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from index.loaders.charset import decode
 from index.paper import Block, Loaded
 
-WRAP_WIDTH = 100
+WRAP_WIDTHS = range(45, 101)
 WRAP_SLACK = 0.85
 
 
@@ -22,8 +22,8 @@ def load(data: bytes, name: str) -> Loaded:
 def paragraphs(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of every paragraph, blanks at its ends left out.
 
-    Where all lines are short the text was wrapped by hand: a line runs on into the next if the next line's first word
-    would not have fitted on it. Everywhere else a line is a paragraph.
+    Where no line is longer than a page is wide the text was wrapped by hand: a line runs on into the next if the next
+    line's first word would not have fitted on it. Everywhere else, and in lists of short lines, a line is a paragraph.
     """
     lines = list(_lines(text))
     width = max((end - start for start, end in lines), default=0)
@@ -34,7 +34,7 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
             if current:
                 yield current
             current = None
-        elif current and width <= WRAP_WIDTH and _wrapped(text, last, (start, end), width):
+        elif current and width in WRAP_WIDTHS and _wrapped(text, last, (start, end), width):
             current = (current[0], end)
         else:
             if current:
