@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +17,7 @@ from index.errors import InputError
 from rag import grounding, refusal, smalltalk
 from rag.answer import Answer, Question, Refusal
 from rag.compose import Said, compose, nearest, speaks_of
-from rag.kind import kind_of
+from rag.kind import kind_of, leans
 from rag.retrieve import FilmRetriever, load_retriever, standalone
 from rag.similar import Similarity
 
@@ -128,6 +129,8 @@ class FilmChain(RunnableSerializable[Asked, Any]):
             return
         if self.writer is not None:
             question = self.writer.standalone(question)
+        if not leans(question.text):
+            question = question.model_copy(update={"history": []})
         said, readings, draft = self._read(question, clock)
         draft = grounding.check(draft, self.index)
         if self.writer is not None:
@@ -248,14 +251,18 @@ def build_chain(settings: Settings | None = None, *, index: Index | None = None)
         from index.settings import Settings
 
         settings = Settings()
-    retriever = load_retriever(settings, index)
-    return FilmChain(
-        settings=settings,
-        index=retriever.index,
-        retriever=retriever,
-        reader=load_reader(settings),
-        similar=Similarity(retriever.embeddings),
-    )
+    # Opening the index and loading the reader are mostly other libraries' native code: two cores halve the wait.
+    with ThreadPoolExecutor(1) as aside:
+        reader = aside.submit(load_reader, settings)
+        retriever = load_retriever(settings, index)
+        retriever.embeddings.embed_query("")
+        return FilmChain(
+            settings=settings,
+            index=retriever.index,
+            retriever=retriever,
+            reader=reader.result(),
+            similar=Similarity(retriever.embeddings),
+        )
 
 
 def _question(asked: Asked) -> Question:

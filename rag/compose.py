@@ -107,9 +107,11 @@ def compose(index: Index, kind: Kind, readings: Sequence[Reading], threshold: fl
 
 def nearest(index: Index, readings: Sequence[Reading]) -> list[Citation]:
     """The sentence the reader held likeliest, cited whole: near the question, no answer to it. [] without readings."""
-    for reading in readings[:1]:
-        start, end = sentence_at(reading.passage.page_content, reading.start, reading.end)
-        if start < end:
+    for reading in readings:
+        text = reading.passage.page_content
+        start, end = sentence_at(text, reading.start, reading.end)
+        # A caption's credit or a heading tells a visitor nothing.
+        if _is_told(text[start:end]):
             return [cite(index, reading.passage, start, end, 1)]
     return []
 
@@ -173,7 +175,7 @@ def _list(index: Index, best: Part, others: Sequence[Part]) -> Said:
     texts = [part.text.rstrip(".") if len(parts) > 1 else part.text for part in parts]
     pieces = [texts[0], *(f"; {text}" for text in texts[1:])]
     cited = [*parts, *(part for part in others if any(_says_the_same(known, part) for known in parts))]
-    return Said(tuple(pieces), _numbered(index, dict.fromkeys(cited)))
+    return Said(tuple(pieces), _numbered(index, cited))
 
 
 # A name, or a role with a name, beside a verb of saying: “…,” Jake said / said director Jake Wachtel.
@@ -199,7 +201,12 @@ class _Line:
     start: int
     end: int
     words: frozenset[str]
-    score: float
+    likeness: float
+    read: float
+
+    @property
+    def score(self) -> float:
+        return self.likeness + _READ * self.read
 
     @property
     def order(self) -> tuple[str, int]:
@@ -207,7 +214,8 @@ class _Line:
 
 
 _LEANING = frozenset({"he", "she", "it", "they", "his", "her", "their", "this", "that", "these", "and", "but", "so"})
-_READ, _SPOKEN, _LEANS = 0.6, 0.3, 0.15  # weights beside a cosine: the reader's word, the subject's words, "He …"
+# Weights beside a cosine: the reader's word, the subject's words, each cue (two at most), a beginning like "He …".
+_READ, _SPOKEN, _CUE, _LEANS = 0.6, 0.3, 0.1, 0.15
 _SHORTEST, _LIKE, _FALL = 6, 0.6, 0.35  # words; overlap that counts as said before; how far a next one may fall
 
 
@@ -216,13 +224,11 @@ def _broad(
 ) -> Said:
     lines = _lines(kind, parts, passages, similar)
     chosen: list[_Line] = []
+    least = max((line.likeness for line in lines), default=0.0) - _FALL
     for line in sorted(lines, key=lambda line: -line.score):
-        if chosen and line.score < chosen[0].score - _FALL:
-            break
-        if not any(_alike(line, known) for known in chosen):
+        fits = not chosen or line.likeness >= least
+        if fits and len(chosen) < SENTENCES and not any(_alike(line, known) for known in chosen):
             chosen.append(line)
-        if len(chosen) == SENTENCES:
-            break
     chosen.sort(key=lambda line: line.order)
     texts = [said(line.passage.page_content[line.start : line.end]) for line in chosen]
     pieces = tuple(text if at == 0 else f" {text}" for at, text in enumerate(texts))
@@ -236,6 +242,14 @@ def _broad(
     return Said(pieces, cited)
 
 
+def _names(subject: str, texts: Sequence[str]) -> set[str]:
+    """The stems of names that stand right behind the subject's last word, as in "director Jane Doe"."""
+    words = re.findall(r"\w+", subject)
+    behind = re.compile(rf"\b(?i:{re.escape(words[-1])}),? ((?:[A-Z][\w’'-]+ ?){{1,3}})") if words else None
+    found = behind.findall(" \n ".join(texts)) if behind else []
+    return {word for stemmed in stems(found) for word in stemmed}
+
+
 def _lines(kind: Kind, parts: Sequence[Part], passages: Sequence[Document], similar: Similar) -> list[_Line]:
     found = [(p, s, e) for p in passages for s, e in sentences(p.page_content) if _is_told(p.page_content[s:e])]
     for part in parts[:SENTENCES]:
@@ -243,16 +257,18 @@ def _lines(kind: Kind, parts: Sequence[Part], passages: Sequence[Document], simi
         if whole not in found:
             found.append(whole)
     texts = [passage.page_content[start:end] for passage, start, end in found]
-    subject = set(stems([kind.subject])[0])
+    subject, cues = (set(words) for words in stems([kind.subject, kind.cues]))
+    names = _names(kind.subject, texts)
     scores = similar(kind.probe, texts)
     read = {(part.passage.metadata["id"], part.start): part.probability for part in parts}
     lines = []
     for (passage, start, end), text, words, score in zip(found, texts, stems(texts), scores, strict=True):
         key = passage.metadata["id"]
-        score += _READ * max((p for (k, at), p in read.items() if k == key and start <= at < end), default=0.0)
-        score += _SPOKEN * len(subject & set(words)) / max(len(subject), 1)
+        believed = max((p for (k, at), p in read.items() if k == key and start <= at < end), default=0.0)
+        score += _SPOKEN * max(len(subject & set(words)) / max(len(subject), 1), bool(names & set(words)))
+        score += _CUE * min(len(cues & set(words)), 2)
         score -= _LEANS * (text.split()[0].casefold() in _LEANING)
-        lines.append(_Line(passage, start, end, frozenset(words), score))
+        lines.append(_Line(passage, start, end, frozenset(words), score, believed))
     return lines
 
 

@@ -35,7 +35,7 @@ MANNERS = (
         r"(thanks?|thank you|thx|ty|cheers|merci|gracias|danke|grazie|arkoun|អរគុណ)( you)?"
         r"( so much| very much| a lot| a million| again| for (your|the|all your) (help|answers?|time)"
         r"| that s (great|all)| (that|this) (was|is) (very )?helpful)*",
-        "You're welcome. {greeting}",
+        "You're welcome. Ask me anything else about {title}.",
     ),
     Manner(
         r"(ok |okay )?((good ?)?bye( bye)?|see (you|ya)( later| soon)?|good ?night|farewell|so long|ciao ciao|adieu|"
@@ -46,7 +46,7 @@ MANNERS = (
         r"(so )?(who|what) (are|r) (you|u)|what s your name|what is your name|(what|how) (can|do|could) you (do|help)"
         r"( for me| me)?( with)?|how (do|does) (this|you) work|what can i ask( you)?( about)?|help( me)?( please)?|"
         r"are you (a |an )?(bot|robot|human|person|real|ai|chatbot|machine)|(tell me about|introduce) yourself",
-        _WHO + " {greeting}",
+        _WHO,
     ),
     Manner(
         r"(ok|okay|k|cool|great|nice|good|wow|perfect|awesome|amazing|interesting|i see|got it|alright|all right|"

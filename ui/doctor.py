@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import shutil
 import sys
@@ -15,6 +16,7 @@ from index.errors import KarmalinkError
 
 if TYPE_CHECKING:
     from index.settings import Settings
+    from index.store import Index
 
 NAME = "karmalink"
 PINS = Path(__file__).resolve().parent.parent / "constraints.txt"
@@ -138,6 +140,34 @@ def _index(settings: Settings) -> Iterator[Finding]:
         return
     found = f"{settings.chroma or settings.index}, {len(index.papers)} papers, {len(index.passages)} passages"
     yield Finding("ok", "index", found)
+    changed = _changed(settings, index)
+    if changed:
+        yield Finding("warn", "index", f"older than {', '.join(changed)}", "karmalink build")
+
+
+def _changed(settings: Settings, index: Index) -> list[str]:
+    """What of the documents folder is not as the index has it: papers changed, come or gone, film.toml."""
+    from index.film import FILE, read_film
+
+    known = {paper.name: paper.sha256 for paper in index.papers}
+    found = {}
+    for path in sorted(settings.documents.rglob("*")):
+        name = path.relative_to(settings.documents).as_posix()
+        if name in known and path.is_file():
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    changed = [name for name, sha in known.items() if found.get(name) != sha]
+    skipped = {paper.name for paper in index.skipped}
+    changed += _new(settings.documents, {*known, *skipped, FILE})
+    try:
+        return changed if read_film(settings.documents) == index.film else [*changed, FILE]
+    except KarmalinkError:
+        return changed
+
+
+def _new(documents: Path, known: set[str]) -> list[str]:
+    names = (path.relative_to(documents) for path in sorted(documents.rglob("*")) if path.is_file())
+    shown = (name for name in names if not any(part.startswith(".") for part in name.parts))
+    return [name.as_posix() for name in shown if name.as_posix() not in known]
 
 
 def _model(settings: Settings) -> Iterator[Finding]:

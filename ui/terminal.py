@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LEAVE = {"exit", "quit", ":q", "/quit", "/exit"}
 REMEMBERED = 3  # questions a chat goes on with
+_QUOTES = ("“", "«", '"', "„")
 _MARKS = {"ok": "green", "warn": "yellow", "bad": "red"}
 
 
@@ -50,10 +51,13 @@ def show_answer(answer: Answer) -> None:
 
 def _cite(console: Console, citation: Citation, label: str) -> None:
     first, last = (at - citation.start for at in citation.highlight)
-    line = Text(f"  {label} “", style="")
-    line.append(_one_line(citation.quote[:first]))
+    quoted = citation.quote.startswith(_QUOTES)
+    left, right = ("" if quoted else "“"), ("" if quoted else "”")
+    # Where there are no colours, the words are marked by stars.
+    star = "" if console.is_terminal else "*"
+    line = Text(f"  {label} {left}{_one_line(citation.quote[:first])}{star}")
     line.append(_one_line(citation.quote[first:last]), style="bold reverse")
-    line.append(_one_line(citation.quote[last:]) + "”")
+    line.append(f"{star}{_one_line(citation.quote[last:])}{right}")
     parts = (citation.title or citation.document, citation.publisher, citation.place)
     source = ", ".join(part for part in parts if part)
     line.append(f" — {_one_line(source)}", style="dim")
