@@ -1,0 +1,146 @@
+"""The reader: points at the words of a passage that answer a question, or finds that none do."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rag.reader.runtime import WEIGHTS, Floats, Runtime
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+    from rag.answer import Question
+    from rag.reader import Reading
+
+ASKED = 96  # tokens of the question, its end where it is longer
+HISTORY = 3  # questions before this one that are read with it
+WINDOW, STRIDE = 300, 220  # tokens of a passage read at once, and from one window to the next
+SPAN = 48  # tokens of the longest answer
+KEPT = 400  # passages whose lower half is kept, about 0.2 MB each
+
+
+@dataclass(frozen=True)
+class Half:
+    """The lower half of one window: states (tokens, hidden) and each token's offsets, (-1, -1) outside the passage."""
+
+    states: Floats
+    offsets: list[tuple[int, int]]
+
+
+class ExtractiveReader:
+    """Reads passages for a question in one batch. Safe to share between threads."""
+
+    name = "reader"
+    warning: str | None = None
+
+    def __init__(self, folder: Path = WEIGHTS, threads: int | None = None) -> None:
+        self._runtime = Runtime(folder, threads)
+        self._calibration: dict[str, Any] = self._runtime.about["calibration"]
+        self._halves: OrderedDict[tuple[str, str], list[Half]] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, question: Question, passages: Sequence[Document]) -> list[Reading]:
+        """The likeliest words of every passage that has any, best passage first."""
+        from rag.reader import Reading
+
+        if not passages:
+            return []
+        asked = self._asked(" ".join([*question.history[-HISTORY:], question.text]))
+        halves = self._lower(passages)
+        rows = [(passage, half) for passage, parts in zip(passages, halves, strict=True) for half in parts]
+        logits = self._runtime.upper([np.concatenate([asked, half.states.astype(np.float32)]) for _, half in rows])
+        best: dict[int, Reading] = {}
+        for (passage, half), told in zip(rows, logits, strict=True):
+            found = best_span(told, len(asked), half.offsets)
+            if found is None:
+                continue
+            start, end, score = found
+            if id(passage) not in best or score > best[id(passage)].score:
+                best[id(passage)] = Reading(passage, start, end, score, self._probability(score))
+        return sorted(best.values(), key=lambda reading: -reading.score)
+
+    def confidence(self, readings: Sequence[Reading]) -> float:
+        """The probability that the best reading answers, as calibrated on the dev films; 0 without readings."""
+        return self._probability(readings[0].score) if readings else 0.0
+
+    def threshold(self, caution: str) -> float:
+        """The confidence from which an answer is given: `careful`, `balanced` or `bold`."""
+        return float(self._calibration["thresholds"][caution])
+
+    def _probability(self, score: float) -> float:
+        exponent = (score - self._calibration["middle"]) / self._calibration["temperature"]
+        return 1 / (1 + math.exp(-max(-60.0, min(60.0, exponent))))
+
+    def _asked(self, text: str) -> Floats:
+        ids, _ = self._runtime.encode(readable(text))
+        return self._runtime.lower([ids if len(ids) <= ASKED else [ids[0], *ids[1 - ASKED :]]])[0]
+
+    def _lower(self, passages: Sequence[Document]) -> list[list[Half]]:
+        """The lower halves of the passages' windows; what was read lately is not read again."""
+        keys = [(str(p.metadata.get("title") or ""), p.page_content) for p in passages]
+        with self._lock:
+            known = {key: self._halves[key] for key in keys if key in self._halves}
+        fresh = [key for key in dict.fromkeys(keys) if key not in known]
+        windows = [(key, *window) for key in fresh for window in self._windows(*key)]
+        for key, ids, offsets, states in self._states(windows):
+            known.setdefault(key, []).append(Half(states.astype(np.float16), offsets))
+        with self._lock:
+            for key in keys:
+                self._halves[key] = known[key]
+                self._halves.move_to_end(key)
+            while len(self._halves) > KEPT:
+                self._halves.popitem(last=False)
+        return [known[key] for key in keys]
+
+    def _states(self, windows: Sequence[Any], batch: int = 8) -> Iterable[tuple[Any, list[int], list[Any], Floats]]:
+        for begin in range(0, len(windows), batch):
+            some = windows[begin : begin + batch]
+            for (key, ids, offsets), states in zip(some, self._runtime.lower([w[1] for w in some]), strict=True):
+                yield key, ids, offsets, states
+
+    def _windows(self, title: str, text: str) -> Iterable[tuple[list[int], list[tuple[int, int]]]]:
+        """Token ids of `title: text`, and each token's offsets in the text; long passages in overlapping windows."""
+        head, _ = self._runtime.encode(readable(f"{title}:")) if title else ([0, 2], [])
+        ids, offsets = self._runtime.encode(readable(text))
+        first, last, inner, places = head[:-1][:64], ids[-1], ids[1:-1], offsets[1:-1]
+        for begin in range(0, max(1, len(inner) - (WINDOW - STRIDE)), STRIDE):
+            part = slice(begin, begin + WINDOW)
+            yield [*first, *inner[part], last], [*[(-1, -1)] * len(first), *places[part], (-1, -1)]
+
+
+def readable(text: str) -> str:
+    """The text as UTF-8 can carry it: a lone surrogate becomes "?", which takes as many characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def best_span(logits: Floats, asked: int, offsets: Sequence[tuple[int, int]]) -> tuple[int, int, float] | None:
+    """The likeliest span: character offsets in the passage, and how far it is above "no answer here".
+
+    logits (tokens, 2) for question and passage; the question's first token stands for no answer.
+    """
+    places = [place for place, (start, end) in enumerate(offsets) if end > start >= 0]
+    if not places:
+        return None
+    first, last = places[0], places[-1] + 1
+    starts, ends = logits[asked + first : asked + last, 0], logits[asked + first : asked + last, 1]
+    sums = starts[:, None] + ends[None, :]
+    row, column = np.indices(sums.shape, sparse=True)
+    sums = np.where((column >= row) & (column < row + SPAN), sums, -np.inf)
+    begin, stop = np.unravel_index(int(sums.argmax()), sums.shape)
+    score = float(sums[begin, stop] - logits[0].sum())
+    return offsets[first + int(begin)][0], offsets[first + int(stop)][1], score
+
+
+@lru_cache(maxsize=2)
+def shared_reader(folder: Path = WEIGHTS) -> ExtractiveReader:
+    """One reader for the process: weights are read once."""
+    return ExtractiveReader(folder)

@@ -1,0 +1,190 @@
+"""The reader's network as visitors meet it: onnxruntime, 8-bit matrices, no PyTorch.
+
+Numbers on disk are codes of 4 and 5 bits in groups of 64 with one scale each; at load they become one 8-bit scale a
+column, which is what the processor multiplies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+WEIGHTS = Path(__file__).parent / "weights"
+FILES = ("weights.npz", "lower.onnx", "upper.onnx", "tokenizer.json")
+PAD = 1
+Floats = NDArray[np.float32]
+
+
+class WeightsMissing(Exception):
+    """A file of the reader is absent or holds something else; the message names it and the command that mends it."""
+
+
+def check_files(folder: Path = WEIGHTS) -> dict[str, Any]:
+    """What `reader.json` says, once every file it names is there with its sha256; raises WeightsMissing."""
+    about = folder / "reader.json"
+    try:
+        told: dict[str, Any] = json.loads(about.read_text("utf-8"))
+        sums = told["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsMissing(f"{about} cannot be read ({error}); get it back: git checkout -- {folder}") from error
+    for name in FILES:
+        try:
+            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError as error:
+            raise WeightsMissing(f"{folder / name} cannot be read ({error}); git checkout -- {folder}") from error
+        if found != sums.get(name):
+            message = f"{folder / name} has sha256 {found[:12]}…, not {str(sums.get(name))[:12]}…"
+            raise WeightsMissing(f"{message}; get it back: git checkout -- {folder}")
+    return told
+
+
+def most_code() -> int:
+    """The largest 8-bit code: 63 on processors whose 8-bit products saturate in 16 bits, 127 on all others.
+
+    Source: onnxruntime's quantisation guide, "reduce_range" for x86-64 without VNNI."""
+    import platform
+
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return 127
+    try:
+        features = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return 63
+    return 127 if "vnni" in features else 63
+
+
+class Runtime:
+    """The two halves: `lower` on one text each, `upper` on question and passage together."""
+
+    def __init__(self, folder: Path = WEIGHTS, threads: int | None = None) -> None:
+        from tokenizers import Tokenizer
+
+        self.about = check_files(folder)
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        shape = self.about["layers"]
+        self.hidden, self.heads = shape["hidden"], shape["heads"]
+        with np.load(folder / "weights.npz") as arrays:
+            stored = {name: arrays[name] for name in arrays.files}
+        self.relative: Floats = stored.pop("relative.weight").astype(np.float32)
+        self.places = len(stored["positions"])
+        given = _given(stored, shape["lower"], shape["upper"])
+        names = self.about["weights"]
+        self._lower = _session(folder / "lower.onnx", {name: given[name] for name in names["lower"]}, threads)
+        self._upper = _session(folder / "upper.onnx", {name: given[name] for name in names["upper"]}, threads)
+
+    def encode(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Token ids of a text, with its begin and end marks, and each token's character offsets."""
+        encoding = self.tokenizer.encode(text)
+        return encoding.ids, encoding.offsets
+
+    def lower(self, rows: Sequence[Sequence[int]]) -> list[Floats]:
+        """Token ids, one sequence a text of at most 510 tokens -> states (tokens, hidden) each."""
+        length = max(map(len, rows))
+        ids = np.full((len(rows), length), PAD, np.int64)
+        for row, tokens in enumerate(rows):
+            ids[row, : len(tokens)] = tokens
+        feed = {"ids": ids, "places": np.arange(2, 2 + length), **self._common([len(row) for row in rows], length)}
+        states = self._lower.run(None, feed)[0]
+        return [states[row, : len(tokens)] for row, tokens in enumerate(rows)]
+
+    def upper(self, rows: Sequence[Floats]) -> list[Floats]:
+        """States of question and passage joined, (tokens, hidden) each -> logits (tokens, 2) each."""
+        length = max(map(len, rows))
+        states = np.zeros((len(rows), length, self.hidden), np.float32)
+        for row, part in enumerate(rows):
+            states[row, : len(part)] = part
+        feed = {"states": states, **self._common([len(row) for row in rows], length)}
+        logits = self._upper.run(None, feed)[0]
+        return [logits[row, : len(part)] for row, part in enumerate(rows)]
+
+    def _common(self, lengths: list[int], longest: int) -> dict[str, NDArray[Any]]:
+        places = np.arange(longest)
+        mask = (places[None, :] < np.array(lengths)[:, None]).astype(np.int32)
+        near = self.relative[bucket(places[None, :] - places[:, None])].transpose(2, 0, 1)[None]
+        return {"mask": mask, "relative": np.ascontiguousarray(near)}
+
+
+def bucket(distance: NDArray[np.int64], buckets: int = 32, furthest: int = 128) -> NDArray[np.int64]:
+    """The relative position's bucket, as in T5 and MPNet (Raffel et al. 2020, section 2.1)."""
+    half = buckets // 2
+    exact = half // 2
+    n = np.abs(distance)
+    scaled = np.log(np.maximum(n, 1) / exact) / math.log(furthest / exact) * (half - exact)
+    far = np.minimum(exact + scaled.astype(np.int64), half - 1)
+    return (distance > 0) * half + np.where(n < exact, n, far)
+
+
+def log_scale(scale: Floats) -> NDArray[np.uint8]:
+    """Scales as steps of a sixteenth of an octave: at most 2.2% off, in one byte."""
+    return np.clip(np.rint(np.log2(np.maximum(scale, 1e-6)) * 16) + 255, 0, 255).astype(np.uint8)
+
+
+def real_scale(steps: NDArray[np.uint8]) -> Floats:
+    """The scales that `log_scale` wrote."""
+    return np.exp2((steps.astype(np.float32) - 255) / 16)
+
+
+def _given(stored: dict[str, NDArray[Any]], lower: int, upper: int) -> dict[str, NDArray[Any]]:
+    """The graphs' weights by name, from the stored codes."""
+    given: dict[str, NDArray[Any]] = {
+        "words.codes": stored.pop("words.codes"),
+        "words.scale": real_scale(stored.pop("words.scale")),
+        "positions": stored.pop("positions").astype(np.float32),
+        "head.weight": np.ascontiguousarray(stored.pop("head.weight").T.astype(np.float32)),
+    }
+    layers = [f"lower_layers.{number}" for number in range(lower)] + [f"upper_layers.{number}" for number in range(upper)]
+    matrices = [(f"{layer}.{part}", sources) for layer in layers for part, sources in MATRICES]
+
+    def matrix(entry: tuple[str, tuple[str, ...]]) -> dict[str, NDArray[Any]]:
+        name, sources = entry
+        layer = name.rsplit(".", 1)[0]
+        even = stored[f"{name}.even"].astype(np.float32)
+        rows = [_row_codes(stored[f"{layer}.{s}.codes"], stored[f"{layer}.{s}.scale"], even) for s in sources]
+        bias = np.concatenate([stored[f"{layer}.{s}.bias"] for s in sources])
+        codes = np.ascontiguousarray(np.concatenate([codes for codes, _ in rows]).T)
+        return {f"{name}.codes": codes, f"{name}.scale": np.concatenate([s for _, s in rows]), f"{name}.bias": bias}
+
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(matrix, matrices):
+            given |= found
+    used = {f"{layer}.{s}.{kind}" for layer in layers for _, sources in MATRICES for s in sources for kind in KINDS}
+    return given | {name: array.astype(np.float32) for name, array in stored.items() if name not in used}
+
+
+MATRICES = (("qkv", ("q", "k", "v")), ("o", ("o",)), ("up", ("up",)), ("down", ("down",)))
+KINDS = ("codes", "scale", "bias")
+
+
+def _row_codes(codes: NDArray[np.int8], scale: NDArray[np.uint8], even: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """Codes (rows, columns) with a scale for each 64 -> 8-bit codes with one scale a row, for inputs times `even`."""
+    rows, columns = codes.shape
+    numbers = codes.reshape(rows, scale.shape[1], -1) * real_scale(scale)[:, :, None]
+    numbers = numbers.reshape(rows, columns)
+    numbers /= even
+    width = (np.abs(numbers).max(1) / most_code()).astype(np.float32)
+    numbers /= width[:, None]
+    return np.rint(numbers, out=numbers).astype(np.int8), width
+
+
+def _session(graph: Path, given: dict[str, NDArray[Any]], threads: int | None) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads:
+        options.intra_op_num_threads = threads
+    # Spinning threads would take the second core from the page while a question is read.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in given.values()]
+    options.add_external_initializers(list(given), values)
+    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

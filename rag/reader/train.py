@@ -1,0 +1,283 @@
+"""Train the reader: `python -m rag.reader.train` (or `make reader`).
+
+From the dossiers and all-mpnet-base-v2's weights to a checkpoint that `python -m rag.reader.export` turns into the
+shipped files. Seeded; a checkpoint is written every few minutes and picked up again by the same command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from rag.reader.base import base_tensors, base_tokenizer
+from rag.reader.data import DOSSIERS, Dossier, Example, Window, question_text, read_dossiers, spans_in, spoken, windows
+from rag.reader.network import BITS, Network, Shape, load_base, quantise
+
+SEED = 20260101
+LONGEST = 320  # tokens of question and passage together
+CUTS = ((45, 75), (75, 115))  # window sizes in words, drawn once a film and cut
+
+
+class Films:
+    """The training films' windows with their lower states, and for each question its windows, hardest first."""
+
+    def __init__(self, network: Network, tokenizer: Tokenizer, dossiers: list[Dossier], device: str) -> None:
+        self.network, self.tokenizer, self.device, self.dossiers = network, tokenizer, device, dossiers
+        rng = random.Random(SEED)
+        self.windows: list[Window] = []
+        self.pools: dict[tuple[int, int], range] = {}  # (film, cut) -> its windows
+        for film, dossier in enumerate(dossiers):
+            for cut, (least, most) in enumerate(CUTS):
+                begin = len(self.windows)
+                self.windows += windows(dossier, rng.randint(least, most))
+                self.pools[film, cut] = range(begin, len(self.windows))
+        self.encoded = [encode_window(tokenizer, window) for window in self.windows]
+        self.states = self._states([ids for ids, _ in self.encoded])
+        self.ranking = rank(self.windows, self.pools, dossiers)
+
+    @torch.no_grad()
+    def _states(self, ids: list[list[int]], batch: int = 32) -> list[Tensor]:
+        order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
+        states: list[Tensor] = [torch.empty(0)] * len(ids)
+        for begin in range(0, len(order), batch):
+            places = order[begin : begin + batch]
+            padded, mask = pad([ids[place] for place in places], self.device)
+            out = self.network.lower(padded, mask)
+            for row, place in enumerate(places):
+                states[place] = out[row, : len(ids[place])].clone()
+        return states
+
+    def epoch(self, rng: random.Random) -> Iterator[list[Example]]:
+        """The examples of one pass over all questions: two windows a question, one of them with the answer."""
+        for film, dossier in enumerate(self.dossiers):
+            for number, asked in enumerate(dossier.questions):
+                cut = rng.randrange(len(CUTS))
+                pool, right, wrong = self.pools[film, cut], [], []
+                for window in (pool[place] for place in self.ranking[film, cut][number]):
+                    here = self.windows[window]
+                    spans = spans_in(here.text, asked.answers) if here.document == asked.document else []
+                    anywhere = spans or spans_in(here.text, asked.answers)
+                    (right if spans else wrong).append((window, spans)) if spans or not anywhere else None
+                text = spoken(asked, rng)
+                chosen = right[:1] if right and rng.random() < 0.9 else [rng.choice(right)] if right else []
+                hard = [min(int(rng.expovariate(0.6)), len(wrong) - 1) for _ in range(2)] if wrong else []
+                chosen += [wrong[place] for place in dict.fromkeys(hard)][: 2 - len(chosen)]
+                yield [Example(text, film, window, spans) for window, spans in chosen]
+
+
+def encode_window(tokenizer: Tokenizer, window: Window) -> tuple[list[int], list[tuple[int, int]]]:
+    """Token ids of `title: text` and each token's offsets in the text ((-1, -1) outside it)."""
+    head = f"{window.title}: "
+    encoding = tokenizer.encode(head + window.text)
+    offsets = [(s - len(head), e - len(head)) if s >= len(head) and e > s else (-1, -1) for s, e in encoding.offsets]
+    return encoding.ids, offsets
+
+
+def pad(rows: list[list[int]], device: str) -> tuple[Tensor, Tensor]:
+    longest = max(map(len, rows))
+    ids = torch.ones(len(rows), longest, dtype=torch.long)
+    mask = torch.zeros(len(rows), longest, dtype=torch.long)
+    for row, tokens in enumerate(rows):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        mask[row, : len(tokens)] = 1
+    return ids.to(device), mask.to(device)
+
+
+def rank(
+    found: list[Window], pools: dict[tuple[int, int], range], dossiers: list[Dossier]
+) -> dict[tuple[int, int], list[list[int]]]:
+    """For each film, cut and question the pool's windows by meaning and words, nearest first (places in the pool)."""
+    import bm25s
+    import Stemmer
+    from sentence_transformers import SentenceTransformer
+
+    from rag.reader.base import minilm_folder
+
+    model = SentenceTransformer(str(minilm_folder()))
+    stemmer = Stemmer.Stemmer("english")
+    with torch.autocast(model.device.type, torch.bfloat16):
+        vectors = model.encode([window.text for window in found], normalize_embeddings=True, batch_size=64)
+        asked_vectors = model.encode(
+            [question_text(question.text, question.history) for dossier in dossiers for question in dossier.questions],
+            normalize_embeddings=True,
+            batch_size=128,
+        )
+    begin = 0
+    ranking: dict[tuple[int, int], list[list[int]]] = {}
+    for film, dossier in enumerate(dossiers):
+        asked = [question_text(question.text, question.history) for question in dossier.questions]
+        queries, begin = asked_vectors[begin : begin + len(asked)], begin + len(asked)
+        tokens = bm25s.tokenize(asked, stemmer=stemmer, stopwords="en", show_progress=False, return_ids=False)
+        for cut in range(len(CUTS)):
+            pool = pools[film, cut]
+            index = bm25s.BM25()
+            corpus = [found[window].text for window in pool]
+            index.index(bm25s.tokenize(corpus, stemmer=stemmer, stopwords="en", show_progress=False), show_progress=False)
+            words = np.stack([index.get_scores(row) if row else np.zeros(len(pool)) for row in tokens])
+            near = queries @ vectors[pool.start : pool.stop].T + 0.04 * words
+            ranking[film, cut] = np.argsort(-near, axis=1).tolist()
+    return ranking
+
+
+def targets(example: Example, offsets: list[tuple[int, int]], shift: int, tokens: int) -> tuple[Tensor, Tensor]:
+    """Which tokens may begin and end the answer, as (tokens,) masks; the question's first token when none does."""
+    first, last = torch.zeros(tokens, dtype=torch.bool), torch.zeros(tokens, dtype=torch.bool)
+    if not example.spans:
+        first[0] = last[0] = True
+        return first, last
+    for start, end in example.spans:
+        inside = [place for place, (s, e) in enumerate(offsets) if s >= 0 and s < end and e > start]
+        if inside and shift + inside[-1] < tokens:
+            first[shift + inside[0]] = True
+            last[shift + inside[-1]] = True
+    if not first.any():
+        first[0] = last[0] = True
+    return first, last
+
+
+def batch_loss(network: Network, films: Films, batch: list[Example]) -> Tensor:
+    """Mean over the batch of -log p(first token) - log p(last token), over all accepted places."""
+    questions, mask = pad([films.tokenizer.encode(example.question).ids[:96] for example in batch], films.device)
+    with torch.no_grad():
+        asked = network.lower(questions, mask)
+    rows, firsts, lasts = [], [], []
+    for row, example in enumerate(batch):
+        length = int(mask[row].sum())
+        state = films.states[example.window]
+        rows.append(torch.cat([asked[row, :length], state])[:LONGEST])
+        first, last = targets(example, films.encoded[example.window][1], length, len(rows[-1]))
+        firsts.append(first)
+        lasts.append(last)
+    states = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    seen = torch.nn.utils.rnn.pad_sequence([torch.ones(len(row), device=films.device) for row in rows], batch_first=True)
+    logits = network.upper(states, seen).log_softmax(1)
+    loss = logits.new_zeros(())
+    for column, wanted in ((0, firsts), (1, lasts)):
+        right = torch.nn.utils.rnn.pad_sequence(wanted, batch_first=True).to(films.device)
+        loss = loss - logits[:, :, column].masked_fill(~right, -1e4).logsumexp(1).mean()
+    return loss
+
+
+class Masters:
+    """The trained weights in 32 bits beside the network's 16, and AdamW over them.
+
+    Once `rounded`, the network computes with the matrices as they will be shipped, while the steps go to the masters
+    (straight-through estimator, Bengio et al. 2013)."""
+
+    def __init__(self, network: Network, rate: float) -> None:
+        self.used = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+        self.masters = {name: parameter.detach().float().clone() for name, parameter in self.used.items()}
+        matrices = [master for master in self.masters.values() if master.ndim > 1]
+        vectors = [master for master in self.masters.values() if master.ndim == 1]
+        groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=rate, fused=True)
+
+    def step(self, rate: float, rounded: bool) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        for name, parameter in self.used.items():
+            self.masters[name].grad = parameter.grad.float() if parameter.grad is not None else None
+            parameter.grad = None
+        torch.nn.utils.clip_grad_norm_(list(self.masters.values()), 1.0)
+        self.optimiser.step()
+        self.share(rounded)
+
+    @torch.no_grad()
+    def share(self, rounded: bool) -> None:
+        """Copy the masters into the network."""
+        for name, parameter in self.used.items():
+            master = self.masters[name]
+            shipped = rounded and name.startswith("upper_layers") and master.ndim > 1
+            parameter.copy_(quantise(master, BITS["upper_layers"]) if shipped else master)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"weights": self.masters, "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, weight in state["weights"].items():
+            self.masters[name].copy_(weight)
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.share(rounded=False)
+
+
+def batches(films: Films, rng: random.Random, size: int) -> Iterator[list[Example]]:
+    """Endless batches of whole questions, of about one length, in random order."""
+    while True:
+        groups = list(films.epoch(rng))
+        rng.shuffle(groups)
+        for begin in range(0, len(groups), size * 32):
+            pool = [example for group in groups[begin : begin + size * 32] for example in group]
+            pool.sort(key=lambda example: len(films.encoded[example.window][0]) + len(example.question) // 5)
+            cut = [pool[place : place + size] for place in range(0, len(pool), size)]
+            rng.shuffle(cut)
+            yield from cut
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train until `--steps`, writing `--out` as it goes; a second call goes on where the first stopped."""
+    parser = argparse.ArgumentParser(prog="python -m rag.reader.train", description=__doc__)
+    parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
+    parser.add_argument("--out", type=Path, default=Path("build/reader/checkpoint.pt"))
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=1e-4)
+    parser.add_argument("--rounded-from", type=float, default=0.75, help="part of the steps before 4-bit rounding")
+    options = parser.parse_args(argv)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(SEED)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+
+    network = Network(Shape())
+    load_base(network, base_tensors())
+    network.to(device, torch.bfloat16).head.float()
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith(("upper_layers", "head")))
+    masters = Masters(network, options.rate)
+    step = 0
+    if options.out.exists():
+        saved: dict[str, Any] = torch.load(options.out, map_location=device, weights_only=True)
+        masters.load_state_dict(saved["masters"])
+        step = saved["step"]
+    films = Films(network.eval(), base_tokenizer(), [one for one in read_dossiers(options.dossiers) if not one.dev], device)
+    stream = batches(films, random.Random(SEED + step), options.batch)
+    network.train()
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"), TimeRemainingColumn())
+    mean, began, written = 0.0, time.monotonic(), time.monotonic()
+    with Progress(*columns) as progress:
+        bar = progress.add_task("", total=options.steps, completed=step, loss=0.0)
+        while step < options.steps:
+            done = step / options.steps
+            rate = options.rate * min(1.0, step / (0.05 * options.steps) + 0.01) * max(0.02, 1.0 - done)
+            loss = batch_loss(network, films, next(stream))
+            loss.backward()
+            masters.step(rate, rounded=done >= options.rounded_from)
+            step += 1
+            mean = loss.item() if not mean else 0.98 * mean + 0.02 * loss.item()
+            progress.update(bar, completed=step, loss=mean)
+            if step % 20 == 0:
+                print(f"step {step} loss {mean:.3f} seconds {time.monotonic() - began:.0f}", flush=True)
+            if time.monotonic() - written > 300 or step == options.steps:
+                save(options.out, masters, step)
+                written = time.monotonic()
+    return 0
+
+
+def save(out: Path, masters: Masters, step: int) -> None:
+    """Write the checkpoint beside the old one, then put it in its place."""
+    part = out.with_suffix(".part")
+    torch.save({"masters": masters.state_dict(), "step": step}, part)
+    part.replace(out)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
