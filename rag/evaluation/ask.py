@@ -113,6 +113,16 @@ def ask(chain: Runnable[Any, Any], case: Case) -> Outcome:
 
 
 def texts(chain: Any) -> Callable[[str], str] | None:
-    """Where the chain's papers can be read whole by name, or None."""
+    """Where the chain's papers can be read whole by name, "" for an unknown one; None where there is no such place."""
     read = getattr(getattr(chain, "index", None), "text", None)
-    return functools.lru_cache(maxsize=256)(read) if callable(read) else None
+    if not callable(read):
+        return None
+
+    @functools.lru_cache(maxsize=256)
+    def text(document: str) -> str:
+        try:
+            return str(read(document))
+        except KeyError:
+            return ""
+
+    return text

@@ -62,11 +62,10 @@ def _text(value: Any) -> Any:
 
 def _texts(value: Any) -> Any:
     """Text or a list of texts; empty ones go."""
-    if value is None:
-        return ()
-    for item in (value := [value] if isinstance(value, str) else value) if isinstance(value, list | tuple) else [value]:
-        _text(item)
-    return tuple(item.strip() for item in value if item.strip())
+    items = [value] if isinstance(value, str) else () if value is None else value
+    if not isinstance(items, list | tuple):
+        raise ValueError(f"expected text or a list of texts, got {_said(value)}")
+    return tuple(text for text in map(_text, items) if text)
 
 
 def _evidence(value: Any) -> Any:
@@ -167,6 +166,6 @@ def case_of(row: Mapping[str, Any], file: str, line: int | None) -> Case | Probl
         what = str(first["msg"]).removeprefix("Value error, ")
         if first["type"] == "missing":
             what = "is missing"
-        elif first["type"] == "string_too_short":
+        elif first["type"] in ("string_too_short", "too_short"):
             what = "is empty"
         return Problem(file, what, line, str(first["loc"][0]) if first["loc"] else None)

@@ -130,8 +130,10 @@ def hit(answer: str, accepted: Sequence[str]) -> float:
 @functools.cache
 def _rouge() -> Any:
     from rouge_score.rouge_scorer import RougeScorer  # type: ignore[import-untyped]
+    from rouge_score.tokenizers import DefaultTokenizer  # type: ignore[import-untyped]
 
-    return RougeScorer(["rougeL"])
+    # Left to choose its tokenizer, the library says so, and turns on everybody's log doing it.
+    return RougeScorer(["rougeL"], tokenizer=DefaultTokenizer(use_stemmer=False))
 
 
 def rouge_l(answer: str, accepted: Sequence[str]) -> float:

@@ -44,8 +44,9 @@ PICTURES: Final = (
 
 def percent(value: float) -> str:
     """A share as a reader has it: whole percents, but never a flawless 100 that is none, nor a false 0."""
-    whole = f"{value:.0%}"
-    return f"{value:.1%}" if (whole == "100%" and value < 1) or (whole == "0%" and value > 0) else whole
+    if 0 < value < 1 and f"{value:.0%}" in ("0%", "100%"):
+        return f"{min(max(value, 0.001), 0.999):.1%}"
+    return f"{value:.0%}"
 
 
 def figure(value: float, measure: Measure) -> str:
@@ -207,6 +208,10 @@ def _moved(comparison: dict[str, Any]) -> dict[str, Any]:
     return comparison | {"rows": rows, "file": Path(comparison["baseline"]).name}
 
 
+def _subject(sets: list[str]) -> str:
+    return " · ".join(sets) if len(sets) <= 3 else f"{len(sets)} sets"
+
+
 def write(evaluation: Evaluation, path: Path) -> None:
     """Write the report of an evaluation to a file, whole or not at all."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -223,7 +228,9 @@ def write(evaluation: Evaluation, path: Path) -> None:
     places = _places(evaluation.records.path)
     drawn = [(title, text, draw(summary)) for title, text, draw in PICTURES]
     stream = environment.get_template(TEMPLATE).stream(
-        run=evaluation.run,
+        run={"chain": "", "settings": {}} | evaluation.run,
+        subject=_subject(evaluation.sets),
+        started=str(evaluation.run.get("started", ""))[:10],
         summary=summary,
         tiles=_tiles(summary),
         standing=_standing(evaluation),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
@@ -37,16 +39,22 @@ Progress = Callable[[int, int], None]
 class Evaluation:
     """A run: its numbers, and its cases one by one from the file they were written to."""
 
-    def __init__(self, table: Table, records: Records, run: Mapping[str, Any], seconds: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        records: Records,
+        run: Mapping[str, Any],
+        seconds: Mapping[str, float],
+        sets: Iterable[str] = (),
+    ) -> None:
         self.table = table
         self.records = records
         self.run = dict(run)
         self.seconds = dict(seconds)
+        self.sets = [name for name in sets if name]
         self.problems: list[Problem] = []
         self.comparison: dict[str, Any] | None = None
         self.bars: list[dict[str, Any]] = []
-        # Goes with the evaluation, and its records with it.
-        self.folder: tempfile.TemporaryDirectory[str] | None = None
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -113,6 +121,8 @@ class Run:
         self.ruler = 0.0
         self.asked_before: set[tuple[str, str]] = set()
         self.right = 0
+        # The sets met, in their order.
+        self.sets: dict[str, None] = {}
         metrics.load()
         if resume:
             for record in records.resume(self.run):
@@ -124,6 +134,7 @@ class Run:
 
     def _count(self, record: Record) -> None:
         self.table.add(record["case"]["type"], record["verdict"], record["scores"])
+        self.sets.setdefault(record["set"])
         self.right += record["verdict"] == "right"
 
     def _keep(self, name: str, outcome: Outcome, text: Callable[[str], str] | None) -> None:
@@ -173,7 +184,7 @@ class Run:
 
     def finish(self) -> Evaluation:
         """The run so far, in numbers."""
-        return Evaluation(self.table, self.records, self.run, {"asking": self.asking, "ruler": self.ruler})
+        return Evaluation(self.table, self.records, self.run, {"asking": self.asking, "ruler": self.ruler}, self.sets)
 
 
 def _outcomes(chain: Chain, cases: Iterator[Case], jobs: int) -> Iterator[Outcome]:
@@ -215,10 +226,8 @@ def evaluate(
     `records` (a temporary one by default) as soon as it is scored; with `resume` those that stand there are not asked
     again. An error of the chain's counts as a crashed case.
     """
-    folder = None
-    if records is None:
-        folder = tempfile.TemporaryDirectory(prefix="karmalink-evaluation-")
-        records = Path(folder.name, "records.jsonl")
+    folder = tempfile.mkdtemp(prefix="karmalink-evaluation-") if records is None else None
+    records = records or Path(str(folder), "records.jsonl")
     started = datetime.now(UTC).isoformat(timespec="seconds")
     checked = (case if isinstance(case, Case) else Case.model_validate(case) for case in cases)
     with Records(records) as kept:
@@ -226,5 +235,6 @@ def evaluate(
         run.ask(chain, islice(checked, limit), jobs=jobs, progress=progress)
         done = run.finish()
     done.run["started"] = started
-    done.folder = folder
+    if folder is not None:
+        weakref.finalize(done, shutil.rmtree, folder, ignore_errors=True)
     return done

@@ -102,16 +102,17 @@ def _compared(console: Console, comparison: dict[str, Any]) -> None:
         cases = comparison["cases"][word]
         console.print(f"  {len(cases)} answers got {word}{':' if cases else '.'}")
         for case in cases[:MOVED]:
-            console.print(f"    {case['id']}: {case['question']}", soft_wrap=True)
+            console.print(f"    {case['id']}: {case['question']}"
             for time in ("old", "new"):
-                console.print(f"      {time}: {case[time]['answer']} ({case[time]['verdict']})", soft_wrap=True)
+                console.print(f"      {time}: {case[time]['answer']} ({case[time]['verdict']})")
         if len(cases) > MOVED:
             console.print(f"    and {len(cases) - MOVED} more, in the report")
 
 
 def show(evaluation: Evaluation, args: argparse.Namespace) -> None:
     """Print the numbers, what went wrong, the comparison, the bars, and where everything was written."""
-    console = Console(highlight=False, markup=False)
+    # Lines are for grep as much as for eyes: none is broken in two.
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     summary = evaluation.summary
     console.print(_numbers(summary))
     wrong = [f"{count} {name}" for name, count in summary["verdicts"].items() if count and name in VERDICTS]
@@ -125,7 +126,7 @@ def show(evaluation: Evaluation, args: argparse.Namespace) -> None:
         console.print(f"{'met' if bar['met'] else 'MISSED'}: {bar['name']} {value}, bar {bar['bar']:g}")
     for label, path in (("Results", args.json), ("Report", args.html)):
         if path is not None:
-            console.print(f"{label}: {path}", soft_wrap=True)
+            console.print(f"{label}: {path}")
     if evaluation.run.get("stopped"):
         again = "; go on with --resume" if args.json is not None else "; with --json FILE it could be resumed"
         console.print(f"Stopped after {summary['questions']} of {evaluation.run['questions']} questions{again}.")
