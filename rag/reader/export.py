@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = [
         (asked.text, f"{one.title}: {one.text}")
         for dossier in [dossier for dossier in read_dossiers() if not dossier.dev][:MEASURED]
-        for asked, one in list(zip(dossier.questions, windows(dossier, 110)))[:3]
+        for asked, one in list(zip(dossier.questions, windows(dossier, 110), strict=False))[:3]
     ]
     arrays = packed(network) | evening(network.eval(), rows, tokenizer)
     np.savez_compressed(options.out / "weights.npz", **arrays)  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ ASKED = 96  # tokens of the question, its end where it is longer
 HISTORY = 3  # questions before this one that are read with it
 WINDOW, STRIDE = 300, 220  # tokens of a passage read at once, and from one window to the next
 SPAN = 48  # tokens of the longest answer
+BATCH = 8  # windows whose lower half is computed at once
 KEPT = 400  # passages whose lower half is kept, about 0.2 MB each
 
 
@@ -91,8 +92,10 @@ class ExtractiveReader:
             known = {key: self._halves[key] for key in keys if key in self._halves}
         fresh = [key for key in dict.fromkeys(keys) if key not in known]
         windows = [(key, *window) for key in fresh for window in self._windows(*key)]
-        for key, ids, offsets, states in self._states(windows):
-            known.setdefault(key, []).append(Half(states.astype(np.float16), offsets))
+        for begin in range(0, len(windows), BATCH):
+            some = windows[begin : begin + BATCH]
+            for (key, _, offsets), states in zip(some, self._runtime.lower([ids for _, ids, _ in some]), strict=True):
+                known.setdefault(key, []).append(Half(states.astype(np.float16), offsets))
         with self._lock:
             for key in keys:
                 self._halves[key] = known[key]
@@ -100,12 +103,6 @@ class ExtractiveReader:
             while len(self._halves) > KEPT:
                 self._halves.popitem(last=False)
         return [known[key] for key in keys]
-
-    def _states(self, windows: Sequence[Any], batch: int = 8) -> Iterable[tuple[Any, list[int], list[Any], Floats]]:
-        for begin in range(0, len(windows), batch):
-            some = windows[begin : begin + batch]
-            for (key, ids, offsets), states in zip(some, self._runtime.lower([w[1] for w in some]), strict=True):
-                yield key, ids, offsets, states
 
     def _windows(self, title: str, text: str) -> Iterable[tuple[list[int], list[tuple[int, int]]]]:
         """Token ids of `title: text`, and each token's offsets in the text; long passages in overlapping windows."""

@@ -139,7 +139,9 @@ def load_base(network: Network, tensors: Mapping[str, Tensor], rounded: bool = T
         nn.init.normal_(network.head.weight, std=0.02)
         nn.init.zeros_(network.head.bias)
         numbers = [*range(network.shape.lower), *network.shape.upper]
-        for place, (number, layer) in enumerate(zip(numbers, [*network.lower_layers, *network.upper_layers])):
+        for place, (number, layer) in enumerate(
+            zip(numbers, [*network.lower_layers, *network.upper_layers], strict=True)
+        ):
             for ours, theirs in NAMES.items():
                 part = getattr(layer, ours)
                 weight = tensors[f"encoder.layer.{number}.{theirs}.weight"]

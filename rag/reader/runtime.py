@@ -142,7 +142,8 @@ def _given(stored: dict[str, NDArray[Any]], lower: int, upper: int) -> dict[str,
         "positions": stored.pop("positions").astype(np.float32),
         "head.weight": np.ascontiguousarray(stored.pop("head.weight").T.astype(np.float32)),
     }
-    layers = [f"lower_layers.{number}" for number in range(lower)] + [f"upper_layers.{number}" for number in range(upper)]
+    halves = {"lower_layers": lower, "upper_layers": upper}
+    layers = [f"{half}.{number}" for half, count in halves.items() for number in range(count)]
     matrices = [(f"{layer}.{part}", sources) for layer in layers for part, sources in MATRICES]
 
     def matrix(entry: tuple[str, tuple[str, ...]]) -> dict[str, NDArray[Any]]:

@@ -7,6 +7,7 @@ shipped files. Seeded; a checkpoint is written every few minutes and picked up a
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -31,19 +32,24 @@ CUTS = ((45, 75), (75, 115))  # window sizes in words, drawn once a film and cut
 class Films:
     """The training films' windows with their lower states, and for each question its windows, hardest first."""
 
-    def __init__(self, network: Network, tokenizer: Tokenizer, dossiers: list[Dossier], device: str) -> None:
+    def __init__(
+        self, network: Network, tokenizer: Tokenizer, dossiers: list[Dossier], device: str, kept: Path
+    ) -> None:
         self.network, self.tokenizer, self.device, self.dossiers = network, tokenizer, device, dossiers
         rng = random.Random(SEED)
         self.windows: list[Window] = []
-        self.pools: dict[tuple[int, int], range] = {}  # (film, cut) -> its windows
+        self.pools: dict[str, range] = {}  # "film/cut" -> its windows
         for film, dossier in enumerate(dossiers):
             for cut, (least, most) in enumerate(CUTS):
                 begin = len(self.windows)
                 self.windows += windows(dossier, rng.randint(least, most))
-                self.pools[film, cut] = range(begin, len(self.windows))
+                self.pools[f"{film}/{cut}"] = range(begin, len(self.windows))
         self.encoded = [encode_window(tokenizer, window) for window in self.windows]
         self.states = self._states([ids for ids, _ in self.encoded])
-        self.ranking = rank(self.windows, self.pools, dossiers)
+        # Minutes of work that a resumed run need not do again.
+        if not kept.exists():
+            kept.write_text(json.dumps(rank(self.windows, self.pools, dossiers)), "utf-8")
+        self.ranking: dict[str, list[list[int]]] = json.loads(kept.read_text("utf-8"))
 
     @torch.no_grad()
     def _states(self, ids: list[list[int]], batch: int = 32) -> list[Tensor]:
@@ -62,12 +68,17 @@ class Films:
         for film, dossier in enumerate(self.dossiers):
             for number, asked in enumerate(dossier.questions):
                 cut = rng.randrange(len(CUTS))
-                pool, right, wrong = self.pools[film, cut], [], []
-                for window in (pool[place] for place in self.ranking[film, cut][number]):
+                key = f"{film}/{cut}"
+                right: list[tuple[int, list[tuple[int, int]]]] = []
+                wrong: list[tuple[int, list[tuple[int, int]]]] = []
+                for place in self.ranking[key][number]:
+                    window = self.pools[key][place]
                     here = self.windows[window]
                     spans = spans_in(here.text, asked.answers) if here.document == asked.document else []
-                    anywhere = spans or spans_in(here.text, asked.answers)
-                    (right if spans else wrong).append((window, spans)) if spans or not anywhere else None
+                    if spans:
+                        right.append((window, spans))
+                    elif not spans_in(here.text, asked.answers):
+                        wrong.append((window, []))
                 text = spoken(asked, rng)
                 chosen = right[:1] if right and rng.random() < 0.9 else [rng.choice(right)] if right else []
                 hard = [min(int(rng.expovariate(0.6)), len(wrong) - 1) for _ in range(2)] if wrong else []
@@ -93,9 +104,7 @@ def pad(rows: list[list[int]], device: str) -> tuple[Tensor, Tensor]:
     return ids.to(device), mask.to(device)
 
 
-def rank(
-    found: list[Window], pools: dict[tuple[int, int], range], dossiers: list[Dossier]
-) -> dict[tuple[int, int], list[list[int]]]:
+def rank(found: list[Window], pools: dict[str, range], dossiers: list[Dossier]) -> dict[str, list[list[int]]]:
     """For each film, cut and question the pool's windows by meaning and words, nearest first (places in the pool)."""
     import bm25s
     import Stemmer
@@ -113,19 +122,21 @@ def rank(
             batch_size=128,
         )
     begin = 0
-    ranking: dict[tuple[int, int], list[list[int]]] = {}
+    ranking: dict[str, list[list[int]]] = {}
     for film, dossier in enumerate(dossiers):
         asked = [question_text(question.text, question.history) for question in dossier.questions]
         queries, begin = asked_vectors[begin : begin + len(asked)], begin + len(asked)
         tokens = bm25s.tokenize(asked, stemmer=stemmer, stopwords="en", show_progress=False, return_ids=False)
         for cut in range(len(CUTS)):
-            pool = pools[film, cut]
+            pool = pools[f"{film}/{cut}"]
             index = bm25s.BM25()
-            corpus = [found[window].text for window in pool]
-            index.index(bm25s.tokenize(corpus, stemmer=stemmer, stopwords="en", show_progress=False), show_progress=False)
+            corpus = bm25s.tokenize(
+                [found[window].text for window in pool], stemmer=stemmer, stopwords="en", show_progress=False
+            )
+            index.index(corpus, show_progress=False)
             words = np.stack([index.get_scores(row) if row else np.zeros(len(pool)) for row in tokens])
             near = queries @ vectors[pool.start : pool.stop].T + 0.04 * words
-            ranking[film, cut] = np.argsort(-near, axis=1).tolist()
+            ranking[f"{film}/{cut}"] = np.argsort(-near, axis=1).tolist()
     return ranking
 
 
@@ -159,7 +170,8 @@ def batch_loss(network: Network, films: Films, batch: list[Example]) -> Tensor:
         firsts.append(first)
         lasts.append(last)
     states = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-    seen = torch.nn.utils.rnn.pad_sequence([torch.ones(len(row), device=films.device) for row in rows], batch_first=True)
+    ones = [torch.ones(len(row), device=films.device) for row in rows]
+    seen = torch.nn.utils.rnn.pad_sequence(ones, batch_first=True)
     logits = network.upper(states, seen).log_softmax(1)
     loss = logits.new_zeros(())
     for column, wanted in ((0, firsts), (1, lasts)):
@@ -248,7 +260,8 @@ def main(argv: list[str] | None = None) -> int:
         saved: dict[str, Any] = torch.load(options.out, map_location=device, weights_only=True)
         masters.load_state_dict(saved["masters"])
         step = saved["step"]
-    films = Films(network.eval(), base_tokenizer(), [one for one in read_dossiers(options.dossiers) if not one.dev], device)
+    seen = [dossier for dossier in read_dossiers(options.dossiers) if not dossier.dev]
+    films = Films(network.eval(), base_tokenizer(), seen, device, options.out.with_name("ranking.json"))
     stream = batches(films, random.Random(SEED + step), options.batch)
     network.train()
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"), TimeRemainingColumn())
