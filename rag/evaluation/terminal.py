@@ -77,14 +77,15 @@ def span(estimate: dict[str, Any], measure: Measure) -> str:
 
 def _numbers(summary: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading, justify in (("measure", "left"), ("", "left"), ("value", "right"), ("95% interval", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    table.add_column("cases", justify="right")
+    table.add_column("measure")
+    for heading in ("value", "95% interval", "cases"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", style="dim")
     for measure in MEASURES:
         estimate = summary["measures"][measure.name]
         if estimate is not None and measure.name in HEADLINES:
             value = figure(estimate["value"], measure)
-            table.add_row(measure.name, measure.label, value, span(estimate, measure), str(estimate["n"]))
+            table.add_row(measure.name, value, span(estimate, measure), str(estimate["n"]), measure.label)
     return table
 
 
@@ -102,7 +103,7 @@ def _compared(console: Console, comparison: dict[str, Any]) -> None:
         cases = comparison["cases"][word]
         console.print(f"  {len(cases)} answers got {word}{':' if cases else '.'}")
         for case in cases[:MOVED]:
-            console.print(f"    {case['id']}: {case['question']}"
+            console.print(f"    {case['id']}: {case['question']}")
             for time in ("old", "new"):
                 console.print(f"      {time}: {case[time]['answer']} ({case[time]['verdict']})")
         if len(cases) > MOVED:
@@ -114,7 +115,7 @@ def show(evaluation: Evaluation, args: argparse.Namespace) -> None:
     # Lines are for grep as much as for eyes: none is broken in two.
     console = Console(highlight=False, markup=False, soft_wrap=True)
     summary = evaluation.summary
-    console.print(_numbers(summary))
+    console.print(_numbers(summary), soft_wrap=False)
     wrong = [f"{count} {name}" for name, count in summary["verdicts"].items() if count and name in VERDICTS]
     console.print(f"\n{summary['questions']} questions: {', '.join(wrong)}.")
     ruler = summary["ruler"]
