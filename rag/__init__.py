@@ -1,7 +1,7 @@
 """Questions about a film, answered in the words of its own papers.
 
-    from rag import Question, build_chain
-    answer = build_chain().invoke(Question(text="Who directed it?"))
+from rag import Question, build_chain
+answer = build_chain().invoke(Question(text="Who directed it?"))
 """
 
 from __future__ import annotations

@@ -92,7 +92,8 @@ def compose(index: Index, kind: Kind, readings: Sequence[Reading], threshold: fl
     if not parts:
         return Said()
     if kind.name == "broad":
-        return _broad(index, kind, parts, [reading.passage for reading in readings], similar)
+        lines = _lines(kind, parts, [reading.passage for reading in readings], similar)
+        return _broad(index, lines, parts, 0.0 if parts[0].probability >= threshold else _TOLD)
     best = parts[0]
     bar = max(threshold, SURE)
     if kind.name == "list":
@@ -216,15 +217,16 @@ class _Line:
 _LEANING = frozenset({"he", "she", "it", "they", "his", "her", "their", "this", "that", "these", "and", "but", "so"})
 # Weights beside a cosine: the reader's word, the subject's words, each cue (two at most), a beginning like "He …".
 _READ, _SPOKEN, _CUE, _LEANS = 0.6, 0.3, 0.1, 0.15
+_TOLD = 0.3  # likeness from which sentences are believed to tell what was asked when the reader is not sure
 _SHORTEST, _LIKE, _FALL = 6, 0.6, 0.35  # words; overlap that counts as said before; how far a next one may fall
 
 
-def _broad(
-    index: Index, kind: Kind, parts: Sequence[Part], passages: Sequence[Document], similar: Similar
-) -> Said:
-    lines = _lines(kind, parts, passages, similar)
+def _broad(index: Index, lines: Sequence[_Line], parts: Sequence[Part], bar: float) -> Said:
     chosen: list[_Line] = []
-    least = max((line.likeness for line in lines), default=0.0) - _FALL
+    nearest_line = max((line.likeness for line in lines), default=0.0)
+    if nearest_line < bar:
+        return Said()
+    least = nearest_line - _FALL
     for line in sorted(lines, key=lambda line: -line.score):
         fits = not chosen or line.likeness >= least
         if fits and len(chosen) < SENTENCES and not any(_alike(line, known) for known in chosen):

@@ -41,10 +41,15 @@ class FilmRetriever(BaseRetriever):
     spoilers: bool = False
 
     _lexical: Lexical = PrivateAttr()
+    _spoiler: np.ndarray = PrivateAttr()
+    _embargo: np.ndarray = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
-        self._lexical = Lexical(self.index.passages)
+        meta = [passage.metadata for passage in self.index.passages]
+        self._lexical = Lexical([passage.page_content for passage in self.index.passages])
+        self._spoiler = np.array([bool(values.get("spoiler", False)) for values in meta], dtype=bool)
+        self._embargo = np.array([int(values.get("embargo", 0)) for values in meta], dtype=np.int64)
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         return self.retrieve(Question(text=query, spoilers=self.spoilers))
@@ -52,16 +57,24 @@ class FilmRetriever(BaseRetriever):
     def retrieve(self, question: Question, k: int | None = None) -> list[Document]:
         """The passages for a question read with its history; `question.spoilers` rules, not the field."""
         today = datetime.date.today()
-        query = standalone(question)
-        vector = self.embeddings.embed_query(query)
-        dense = dict(self.index.search(vector, POOL, spoilers=question.spoilers, today=today))
-        words = self._lexical.scores(query, spoilers=question.spoilers, today=today)
+        # Half by the question with its history, half by itself: nobody knows whether it goes on or begins anew.
+        queries = list(dict.fromkeys([standalone(question), question.text]))
+        vector = np.mean([self.embeddings.embed_query(query) for query in queries], axis=0)
+        length = float(np.linalg.norm(vector))
+        near = self.index.search(vector.tolist(), POOL, spoilers=question.spoilers, today=today)
+        dense = {at: cosine * length for at, cosine in near}
+        allowed = self._allowed(question.spoilers, today)
+        words = np.mean([self._lexical.scores(query, allowed) for query in queries], axis=0)
         # A passage that only its words put forward is at most as near as the last one of the dense side.
         floor = min(dense.values(), default=0.0)
         pool = {*dense, *(int(at) for at in np.argsort(-words, kind="stable")[:POOL] if words[at] > 0)}
         scored = [(dense.get(at, floor) + LEXICAL * float(words[at]), at) for at in pool]
         best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[: k or self.k]
         return [self._found(at, score, dense.get(at, floor), float(words[at])) for score, at in best]
+
+    def _allowed(self, spoilers: bool, today: datetime.date) -> np.ndarray:
+        """Which passages may be shown, by the rule the index itself searches by."""
+        return (self._embargo <= int(today.strftime("%Y%m%d"))) & (spoilers | ~self._spoiler)
 
     def _found(self, at: int, score: float, similarity: float, bm25: float) -> Document:
         passage: Document = self.index.passages[at]
@@ -70,30 +83,26 @@ class FilmRetriever(BaseRetriever):
 
 
 class Lexical:
-    """BM25 over the passages' stems, with the hard filters."""
+    """BM25 over the stems of texts."""
 
-    def __init__(self, passages: Sequence[Document]) -> None:
+    def __init__(self, texts: Sequence[str]) -> None:
         import bm25s  # type: ignore[import-untyped]
 
-        corpus = stems([passage.page_content for passage in passages])
+        corpus = stems(texts)
+        self._size = len(texts)
         self._model: bm25s.BM25 | None = None
         if any(corpus):
             self._model = bm25s.BM25()
             self._model.index(corpus, show_progress=False)
-        self._spoiler = np.array([bool(p.metadata.get("spoiler", False)) for p in passages], dtype=bool)
-        self._embargo = np.array([int(p.metadata.get("embargo", 0)) for p in passages], dtype=np.int64)
 
-    def scores(self, query: str, *, spoilers: bool, today: datetime.date) -> np.ndarray:
-        """BM25 of every passage, in order; -1 for those that may not be shown."""
-        allowed = self._embargo <= int(today.strftime("%Y%m%d"))
-        if not spoilers:
-            allowed &= ~self._spoiler
-        found = np.zeros(len(self._spoiler))
+    def scores(self, query: str, allowed: np.ndarray | None = None) -> np.ndarray:
+        """BM25 of every text, in order; -1 for those that are not allowed."""
+        found = np.zeros(self._size)
         if self._model is not None:
             known = [word for word in stems([query])[0] if word in self._model.vocab_dict]
             if known:
                 found = self._model.get_scores(known)
-        return np.where(allowed, found, -1.0)
+        return found if allowed is None else np.where(allowed, found, -1.0)
 
 
 def standalone(question: Question) -> str:

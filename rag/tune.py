@@ -6,7 +6,6 @@ The passage wanted holds an accepted answer, in the paper that answers. Determin
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -63,8 +62,8 @@ class Fusion:
 FUSIONS = (
     Fusion(),
     Fusion(cosine=0.0, words=1.0),
-    *(Fusion(words=weight) for weight in (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.12)),
-    *(Fusion(words=0.04, alone=share) for share in (0.3, 0.5, 0.7, 1.0)),
+    *(Fusion(words=weight) for weight in (0.02, 0.04, 0.06, 0.08, 0.12)),
+    *(Fusion(words=0.06, alone=share) for share in (0.3, 0.5, 0.7, 1.0)),
 )
 
 
@@ -91,8 +90,7 @@ def asked(film: dict[str, Any], cut: list[Document], embeddings: SentenceEmbeddi
     joined = [" ".join([*question.get("history", [])[-HISTORY:], question["q"]]) for question in questions]
     vectors = embeddings.encode([*(p.page_content for p in cut), *alone, *joined])
     texts, apart, together = np.split(vectors, [len(cut), len(cut) + len(alone)])
-    lexical = Lexical(cut)
-    today = datetime.date.today()
+    lexical = Lexical([passage.page_content for passage in cut])
     for question, q, qj, one, all_ in zip(questions, apart, together, alone, joined, strict=True):
         accepted = [question["answer"], *question.get("also", [])]
         yield Asked(
@@ -100,8 +98,8 @@ def asked(film: dict[str, Any], cut: list[Document], embeddings: SentenceEmbeddi
             follows=bool(question.get("history")),
             cosine=texts @ qj,
             cosine_alone=texts @ q,
-            words=lexical.scores(all_, spoilers=True, today=today),
-            words_alone=lexical.scores(one, spoilers=True, today=today),
+            words=lexical.scores(all_),
+            words_alone=lexical.scores(one),
         )
 
 

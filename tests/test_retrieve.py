@@ -59,9 +59,7 @@ def test_spoilers_come_only_when_asked_for(retriever: FilmRetriever, text: str) 
     assert not any("forgives" in document.page_content for document in retriever.invoke(text))
 
 
-def test_embargoed_papers_wait_for_their_day(
-    retriever: FilmRetriever, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_embargoed_papers_wait_for_their_day(retriever: FilmRetriever, monkeypatch: pytest.MonkeyPatch) -> None:
     question = Question(text="What is the sequel called? The Glass Harbour with Vigdis Moen", spoilers=True)
     assert not any("Vigdis" in document.page_content for document in retriever.retrieve(question))
 

@@ -160,6 +160,7 @@ COMMANDS = (
     Command("questions", "list what visitors asked in vain", questions, _questions_arguments),
 )
 
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose help ends with the settings; they are looked up only when help is asked for."""
 
@@ -210,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((word for word in argv if word in {command.name for command in COMMANDS}), None)
     debug = "--debug" in argv
     if not debug:
-        sys.excepthook = _unexpected
+        sys.excepthook = unexpected
     try:
         args = parser(chosen).parse_args(argv)
         args.settings = _settings(args)
@@ -271,7 +272,7 @@ def _tolerate_terminals() -> None:
         sys.stdin.reconfigure(errors="replace")
 
 
-def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     said = " ".join(str(error).split()) or "no message"
     print(f"karmalink: unexpected {kind.__name__}: {said}. Run it again with --debug to see where.", file=sys.stderr)
 
