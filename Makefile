@@ -31,8 +31,11 @@ lint: .venv/dev.stamp ## mend what ruff can mend, then check style and types
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy index rag ui
 
-reader: .venv/train.stamp ## train the reader from the dossiers
-	$(BIN)/python -m rag.reader.train $(ARGS)
+reader: .venv/train.stamp ## train the reader from the dossiers, up to the weights that are shipped
+	$(BIN)/python -m rag.reader.train --out build/reader/checkpoint.pt $(ARGS)
+	$(BIN)/python -m rag.reader.export build/reader/checkpoint.pt
+	$(BIN)/python -m rag.reader.score --out build/reader/outcomes.jsonl
+	$(BIN)/python -m rag.reader.calibrate build/reader/outcomes.jsonl
 
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
