@@ -17,7 +17,7 @@ from index.errors import IndexDamaged, IndexMissing, InputError, KarmalinkError
 from index.film import FILE, Film, read_film
 from index.paper import Loaded, Paper, Skipped
 from index.split import split
-from index.store import Index, PaperInfo, Store, check_files
+from index.store import Index, PaperInfo, Store, check_files, check_server, hashes
 from index.version import Version
 from index.worker import loaded_from, loaded_to
 
@@ -93,6 +93,7 @@ def _build(
     before = _old_papers(old)
     plan = _plan(settings, film, old, before, tell)
     embeddings.verify()
+    check_server(settings.chroma)
     manifest = _manifest(settings, embeddings, plan)
     if old is not None and before and _same(old, manifest, settings):
         return _report(plan, old, 0, old.manifest["warnings"], started, changed=False)
@@ -265,6 +266,7 @@ def _write(
         **manifest,
         "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "papers_sha256": hashlib.sha256(data).hexdigest(),
+        "files": hashes(path),
     }
     version.write(path / version.MANIFEST, version.dump(manifest))
     return Version(path, manifest, settings.build_command)

@@ -131,13 +131,14 @@ class SentenceEmbeddings(Embeddings):
         return Encoder(self.folder)
 
     def _load_model(self) -> Any:
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
         logging.disable_progress_bar()
         try:
             return SentenceTransformer(str(self.folder), local_files_only=True)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
             raise KarmalinkError(
                 f"The embedding model in {self.folder} cannot be loaded: {error}. "
                 f"Choose another: KARMALINK_EMBEDDING={BUNDLED} karmalink build"

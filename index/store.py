@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import json
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from langchain_core.documents import Document
@@ -177,6 +178,12 @@ def _connect(path: Path, server: str | None) -> Any:
         ) from None
 
 
+def check_server(server: str | None) -> None:
+    """Raise KarmalinkError if vectors are to go to a server, and none answers there."""
+    if server is not None:
+        _connect(Path(), server).close()
+
+
 @contextlib.contextmanager
 def _said() -> Iterator[None]:
     """Chroma's errors as ours."""
@@ -186,8 +193,17 @@ def _said() -> Iterator[None]:
     try:
         yield
     except (ChromaError, httpx.HTTPError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise IndexDamaged(f"Chroma cannot use the index: {first}. Build it again: karmalink build") from error
+        raise _unusable(error) from error
+    except BaseException as error:
+        # a panic of Chroma's Rust side, on a broken SQLite file, is no Exception and has no name to import
+        if type(error).__name__ == "PanicException":
+            raise _unusable(error) from None
+        raise
+
+
+def _unusable(error: BaseException) -> IndexDamaged:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return IndexDamaged(f"Chroma cannot use the index: {first}. Build it again: karmalink build")
 
 
 class Index:
@@ -195,7 +211,7 @@ class Index:
 
     def __init__(self, opened: Version, server: str | None = None) -> None:
         papers = opened.read_papers()
-        self._lease: IO[bytes] | None = version.lease(opened.path)
+        version.lease(opened.path, self)
         self._texts: dict[str, str] = {name: paper["text"] for name, paper in papers.items()}
         self._blocks = {name: [Block(*block) for block in paper["blocks"]] for name, paper in papers.items()}
         self.version = opened.name
@@ -235,10 +251,8 @@ class Index:
         return place_at(self._blocks.get(document, ()), start, end)
 
     def close(self) -> None:
-        """Let go of the files. An index that is not closed lets go with the process."""
+        """Let go of Chroma; it must not be searched afterwards."""
         self._store.close()
-        if self._lease:
-            self._lease.close()
 
 
 def open_index(settings: Settings) -> Index:
@@ -275,10 +289,10 @@ def _stale(settings: Settings, what: str, stored: object, now: object) -> IndexS
 
 
 def check_files(opened: Version) -> None:
-    """Probe a version whose files are not the ones that were last seen to work. Raises IndexDamaged.
+    """Check a version whose files are not the ones that were last seen to work. Raises IndexDamaged.
 
-    A damaged HNSW file can take its process down, so that a child opens it first; its success is noted beside the
-    files by their sizes and times.
+    A damaged HNSW file can take its process down, so that its sha256 is compared and a child opens it first; success
+    is noted beside the files by their sizes and times.
     """
     seen = _signature(opened.path)
     note = opened.path / PROBED
@@ -287,9 +301,20 @@ def check_files(opened: Version) -> None:
             return
     except (OSError, ValueError):
         pass
+    if hashes(opened.path) != opened.manifest["files"]:
+        raise opened.damaged("the vectors are not what was written", version.STORE)
     probe(opened)
     with contextlib.suppress(OSError):  # an index on a disk that cannot be written is probed every time
         version.write(note, version.dump(_signature(opened.path)))
+
+
+def hashes(path: Path) -> dict[str, str]:
+    """sha256 of the HNSW files of a version; SQLite's own file changes with every process that opens it."""
+    store = path / version.STORE
+    return {
+        file.relative_to(store).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(store.glob("*/*"))
+    }
 
 
 def probe(opened: Version) -> None:

@@ -10,10 +10,11 @@ import secrets
 import shutil
 import socket
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from index.errors import IndexDamaged, IndexLocked, IndexMissing, InputError
 
@@ -149,16 +150,17 @@ def _holder(root: Path, command: str) -> str:
     return f"process {pid} on {host}, since {since}. Wait for it to end, or end it (kill {pid}), and run: {command}"
 
 
-def lease(path: Path) -> IO[bytes] | None:
-    """Mark a version as in use until the file is closed; None where the system has no such locks."""
+def lease(path: Path, holder: object) -> None:
+    """Mark a version as in use for as long as `holder` lives, where the system has such locks."""
     try:
         import fcntl
 
-        file = (path / LEASE).open("rb")
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        file = os.open(path / LEASE, os.O_RDONLY)
     except (ImportError, OSError):
-        return None
-    return file
+        return
+    weakref.finalize(holder, os.close, file)
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def _in_use(path: Path) -> bool:
