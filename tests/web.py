@@ -1,8 +1,7 @@
-"""What the tests of the web doors share: a small invented film, a scripted chain, a real server, a real browser."""
+"""What the tests of the web doors share: an invented film with traps in it, a scripted chain, a real server."""
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,29 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import uvicorn
 
 from index.film import Film, parse_film
 from index.load import load
-from index.settings import Settings
 from index.split import split
 from rag.answer import Answer, Citation, Question
-from ui.server import create_app
-
-HERE = Path(__file__).parent
-CHROMIUM = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-# Two cores, and on some days not both of them: a page that comes late is no failure of the page.
-PATIENCE = 20_000
 
 # Papers, titles and questions are strangers' words: these carry what must never run.
 MARKUP = "<img src=x onerror=\"window.hacked=1\"> ![pixel](https://evil.example/p.png) [click](javascript:hacked=1)"
@@ -195,36 +177,3 @@ def running(app: Any) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
-
-
-@pytest.fixture(scope="session")
-def salt_road(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_film(tmp_path_factory.mktemp("film"))
-
-
-@pytest.fixture
-def scripted(salt_road: Path) -> ScriptedChain:
-    return ScriptedChain(PlainIndex.of(salt_road))
-
-
-@pytest.fixture
-def web_settings(salt_road: Path, tmp_path: Path) -> Settings:
-    """Settings of a server that counts no limits and keeps its files in the test's own folder."""
-    return Settings(documents=salt_road, index=tmp_path / "index", limits="off")
-
-
-def app_for(chain: Any, settings: Settings, **options: Any) -> Any:
-    return create_app(settings, chain, **options)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=CHROMIUM)
-        yield chromium
-        chromium.close()

@@ -14,8 +14,9 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from rag.answer import Answer, Question, Text
-from ui.desk import Busy, Late
+from ui.desk import Busy
 from ui.service import HISTORY, QUESTION, Service
+from ui.sorry import Sorry
 
 CLOSED = 499
 SSE_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -120,8 +121,8 @@ def routes(service: Service) -> APIRouter:
                         yield event("answer", piece.model_dump(mode="json"))
                     else:
                         yield event("text", piece)
-            except Late as late:
-                yield event("error", {"detail": str(late)})
+            except Sorry as sorry:
+                yield event("error", {"detail": str(sorry)})
             finally:
                 place.leave()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from rag.answer import Answer, Question
 from ui.sorry import Sorry
 
 WAITING = 64
+
+logger = logging.getLogger("karmalink")
 
 
 class Busy(Sorry):
@@ -34,6 +37,13 @@ class Late(Sorry):
         return "The answer took too long. Please ask again."
 
 
+class Failed(Sorry):
+    """The chain broke; what broke it is in the server's log, not in the visitor's chat."""
+
+    def __str__(self) -> str:
+        return "Something went wrong here. Please ask again."
+
+
 class Desk:
     """Runs a synchronous chain for asynchronous visitors.
 
@@ -46,12 +56,12 @@ class Desk:
         self.deadline = deadline
         self.hands = hands or max(4, os.cpu_count() or 1)
         self.room = self.hands + waiting
-        self.inside = 0
+        self.places: set[Place] = set()
         self._pool = ThreadPoolExecutor(self.hands, thread_name_prefix="answer")
 
     @property
     def full(self) -> bool:
-        return self.inside >= self.room
+        return len(self.places) >= self.room
 
     def take(self, question: Question) -> Place:
         """A place in the line; raises Busy. Called on the event loop, closed by iterating or by `Place.leave`."""
@@ -60,7 +70,7 @@ class Desk:
         return Place(self, question)
 
     async def answer(self, question: Question) -> Answer:
-        """The whole answer; raises Busy and Late."""
+        """The whole answer; raises Busy, Late and Failed."""
         place = self.take(question)
         try:
             async for piece in place:
@@ -68,7 +78,7 @@ class Desk:
                     return piece
         finally:
             place.leave()
-        raise RuntimeError("the chain ended without an Answer")
+        raise Failed
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -83,9 +93,13 @@ class Place:
         self._pieces: asyncio.Queue[str | Answer | None] = asyncio.Queue()
         self._left = threading.Event()
         self._desk = desk
-        desk.inside += 1
+        desk.places.add(self)
         self._work: Future[None] = desk._pool.submit(self._run, question)
         self._work.add_done_callback(lambda _: self._call(self._done))
+
+    @property
+    def is_left(self) -> bool:
+        return self._left.is_set()
 
     def leave(self) -> None:
         """Give the place up: what waits is dropped, what runs stops at its next word."""
@@ -101,7 +115,9 @@ class Place:
                 except TimeoutError:
                     raise Late from None
                 if piece is None:
-                    self._work.result()
+                    if error := self._work.exception():
+                        logger.error("a question failed", exc_info=error)
+                        raise Failed from error
                     return
                 yield piece
         finally:
@@ -118,7 +134,7 @@ class Place:
             pieces.close()
 
     def _done(self) -> None:
-        self._desk.inside -= 1
+        self._desk.places.discard(self)
         self._pieces.put_nowait(None)
 
     def _call(self, function: Any, *values: Any) -> None:

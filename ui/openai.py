@@ -16,8 +16,8 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from rag.answer import Answer, Question, Text
 from ui.api import CLOSED, SSE_HEADERS, Ask, admit, while_here
-from ui.desk import Late
 from ui.service import Service
+from ui.sorry import Sorry
 
 # What our own fields are, beside OpenAI's.
 EXTRA = ("citations", "answered", "refusal", "confidence", "suggestions", "warnings")
@@ -126,8 +126,8 @@ def _chunks(service: Service, question: Question, head: dict[str, Any]) -> Async
                 else:
                     yield chunk({"content": piece})
             yield b"data: [DONE]\n\n"
-        except Late as late:
-            yield _data({"error": {"message": str(late), "type": "server_error", "code": late.status, "param": None}})
+        except Sorry as sorry:
+            yield _data({"error": {"message": str(sorry), "type": "server_error", "code": sorry.status, "param": None}})
         finally:
             place.leave()
 

@@ -174,34 +174,39 @@ def serve(
     """
     import uvicorn
 
-    listener = _listen(host, port)
-    app = create_app(settings, mcp=mcp, log=log, host=host)
-    _warm_up(app.state.service)
-    address = _address(host, listener.getsockname()[1])
-    print(f"{app.state.service.film.title}: {address}", flush=True)
-    if mcp:
-        print(f"MCP: {address}gradio_api/mcp/", flush=True)
-    if browser:
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False))
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+    with _listen(host, port) as listener:
+        app = create_app(settings, mcp=mcp, log=log, host=host)
+        _warm_up(app.state.service)
+        address = _address(host, listener.getsockname()[1])
+        print(f"{app.state.service.film.title}: {address}", flush=True)
+        if mcp:
+            print(f"MCP: {address}gradio_api/mcp/", flush=True)
+        if browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
     return 0
 
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket, taken first: a port in use is known before models are loaded."""
+    if not 0 <= port < 2**16:
+        raise InputError(f"Port {port} is not a number from 0 to 65535. Choose one: karmalink serve --port 7860")
     try:
         family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, kind)
+    except OSError as error:
+        raise InputError(f"{host} is no address of this machine: {error}. Try: karmalink serve") from None
+    listener = socket.socket(family, kind)
+    try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(where)
         listener.listen()
-    except (OSError, OverflowError) as error:
-        used = getattr(error, "errno", None) == errno.EADDRINUSE
-        reason = "is in use" if used else f"cannot be had: {error}"
+    except OSError as error:
+        listener.close()
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
         raise InputError(f"Port {port} on {host} {reason}. Choose another: karmalink serve --port {port + 1}") from None
     return listener
 

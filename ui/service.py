@@ -109,7 +109,7 @@ class Service:
             key=lambda passage: passage["start"],
         )
         held = [n for n, passage in enumerate(open_passages) if passage["start"] < end and passage["end"] > start]
-        if not held or open_passages[held[0]]["start"] > start or open_passages[held[-1]]["end"] < end:
+        if start >= end or not held or open_passages[held[0]]["start"] > start or open_passages[held[-1]]["end"] < end:
             raise HTTPException(404, "There is no such passage.")
         text = self.desk.chain.index.text(document)
         near = [(passage["start"], passage["end"]) for passage in open_passages[max(0, held[0] - 1) : held[-1] + 2]]

@@ -14,38 +14,39 @@
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const phone = matchMedia("(max-width: 600px)");
 
+  // Lengths in pixels: the site's own font size must not reach in.
   const STYLE = `
     :host { all: initial; }
     * { box-sizing: border-box; }
     [hidden] { display: none !important; }
     .button {
-      position: fixed; inset-block-end: max(1.25rem, env(safe-area-inset-bottom)); inset-inline-end: 1.25rem; z-index: 2147483000;
-      display: inline-flex; align-items: center; gap: .6rem; max-width: calc(100vw - 2.5rem); min-height: 3.25rem; padding: .6rem 1.25rem .6rem 1rem;
-      border: 0; border-radius: 2rem; background: var(--accent); color: var(--on-accent); cursor: pointer;
-      font: 600 1rem/1.2 -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
-      box-shadow: 0 .5rem 1.6rem rgb(0 0 0 / .3); transition: transform .15s ease;
+      position: fixed; inset-block-end: max(20px, env(safe-area-inset-bottom)); inset-inline-end: 20px; z-index: 2147483000;
+      display: inline-flex; align-items: center; gap: 9.6px; max-width: calc(100vw - 40px); min-height: 52px; padding: 9.6px 20px 9.6px 16px;
+      border: 0; border-radius: 32px; background: var(--accent); color: var(--on-accent); cursor: pointer;
+      font: 600 16px/1.2 -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
+      box-shadow: 0 8px 25.6px rgb(0 0 0 / .3); transition: transform .15s ease;
     }
     .button span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
     .button:hover { transform: translateY(-2px); }
     .button:focus-visible, .close:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; box-shadow: 0 0 0 3px #fff; }
-    svg { width: 1.6rem; height: 1.6rem; flex: none; }
-    .left { inset-inline: 1.25rem auto !important; }
+    svg { width: 25.6px; height: 25.6px; flex: none; }
+    .left { inset-inline: 20px auto !important; }
     dialog {
-      position: fixed; inset: auto 1.25rem max(1.25rem, env(safe-area-inset-bottom)) auto; z-index: 2147483001; display: none;
-      width: min(26rem, calc(100vw - 2.5rem)); height: min(42rem, calc(100dvh - 2.5rem)); max-width: none; max-height: none;
-      margin: 0; padding: 0; border: 0; border-radius: 1.1rem; overflow: hidden; background: var(--ground);
-      box-shadow: 0 1rem 3.5rem rgb(0 0 0 / .38), 0 0 0 1px rgb(128 128 128 / .25);
+      position: fixed; inset: auto 20px max(20px, env(safe-area-inset-bottom)) auto; z-index: 2147483001; display: none;
+      width: min(416px, calc(100vw - 40px)); height: min(672px, calc(100dvh - 40px)); max-width: none; max-height: none;
+      margin: 0; padding: 0; border: 0; border-radius: 17.6px; overflow: hidden; background: var(--ground);
+      box-shadow: 0 16px 56px rgb(0 0 0 / .38), 0 0 0 1px rgb(128 128 128 / .25);
     }
     dialog[open] { display: block; animation: rise .2s ease; }
-    @keyframes rise { from { opacity: 0; transform: translateY(1rem); } }
+    @keyframes rise { from { opacity: 0; transform: translateY(16px); } }
     iframe { display: block; width: 100%; height: 100%; border: 0; color-scheme: normal; }
     .close {
-      position: absolute; inset: .4rem .5rem auto auto; width: 2.6rem; height: 2.6rem; padding: .6rem; border: 0; border-radius: .6rem;
+      position: absolute; inset: 6.4px 8px auto auto; width: 41.6px; height: 41.6px; padding: 9.6px; border: 0; border-radius: 9.6px;
       background: transparent; color: var(--ink); cursor: pointer;
     }
     .close svg { width: 100%; height: 100%; }
-    .inline { display: block; width: 100%; height: 100%; min-height: 30rem; }
-    @media (max-width: 600px) { dialog { inset: 0 !important; width: 100%; height: 100%; border-radius: 0; } }
+    .inline { display: block; width: 100%; height: 100%; min-height: 480px; }
+    @media (max-width: 600px) { dialog, dialog.left { inset: 0 !important; width: 100%; height: 100%; border-radius: 0; } }
     @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
     @media print { .button, dialog { display: none !important; } }
   `;
@@ -65,6 +66,7 @@
       this.inline = Boolean(place);
       addEventListener("message", (event) => this.hear(event));
       if (place) {
+        this.host.style.cssText += "display: block; height: 100%";
         place.append(this.host);
         this.load(root).className = "inline";
         return;

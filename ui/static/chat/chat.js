@@ -52,7 +52,7 @@ class FilmChat extends HTMLElement {
     const note = h("p", { class: "fc-note" }, film.feedback ? words.noted : words.privacy);
     this.replaceChildren(
       h("div", { class: "fc-stage" },
-        h("header", { class: "fc-head" }, h("p", { class: "fc-name", "aria-hidden": "true" }, title), this.tools()),
+        h("header", { class: "fc-head" }, h("h1", { class: "fc-name" }, title), this.tools()),
         h("div", { class: "fc-scroll" }, this.welcome(title), this.log),
         h("div", { class: "fc-foot" }, form, note)),
       this.panel.element, this.status);
@@ -78,7 +78,7 @@ class FilmChat extends HTMLElement {
     const shown = film.starters.slice(0, this.compact ? 4 : 6);
     const starters = shown.map((text) => h("li", {}, h("button", { type: "button", class: "fc-starter", onclick: () => this.ask(text) }, text)));
     return h("div", { class: "fc-welcome" },
-      h("h1", { class: "fc-title" }, title),
+      h("p", { class: "fc-title", "aria-hidden": "true" }, title),
       h("p", { class: "fc-greeting" }, options.get("greeting") || film.greeting),
       starters.length > 0 && h("p", { class: "fc-overline", id: "fc-starters" }, words.starters),
       starters.length > 0 && h("ul", { class: "fc-starters", "aria-labelledby": "fc-starters" }, starters));

@@ -23,6 +23,7 @@ export function highlighted({ quote, start, highlight }) {
   const letters = Array.from(quote);
   const [from, to] = highlight.map((offset) => offset - start);
   const part = (first, last) => letters.slice(first, last).join("");
+  if (from === 0 && to === letters.length) return [quote];
   return [part(0, from), from < to ? h("strong", {}, part(from, to)) : "", part(to)];
 }
 
