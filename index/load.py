@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,12 +29,21 @@ LOADERS: dict[str, str] = {
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
+    ".srt": "subtitles",
+    ".vtt": "subtitles",
+    ".ass": "subtitles",
+    ".ssa": "subtitles",
 }
 
-# first bytes of a file -> the suffix it should have had; blanks and a byte order mark before them do not count
-SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"<!doctype html", ".html"),
-    (b"<html", ".html"),
+# how a file begins -> the suffix it should have had; blanks and a byte order mark before it do not count
+SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
+    (re.compile(start, re.IGNORECASE), suffix)
+    for start, suffix in (
+        (rb"<!doctype html|<html", ".html"),
+        (rb"WEBVTT\b", ".vtt"),
+        (rb"(?:\d+\s+)?\d{1,2}:\d{2}:\d{2}[,.]\d{1,3}\s*-->", ".srt"),
+        (rb"\[Script Info\]", ".ass"),
+    )
 )
 # formats whose files carry pictures may be larger than those that are text alone
 LARGEST_FILE = 256 * 2**20
@@ -43,8 +53,8 @@ HEAD = 4096
 
 def sniff(head: bytes) -> str | None:
     """The suffix that the first bytes of a file speak for, or None."""
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return next((suffix for signature, suffix in SIGNATURES if start.startswith(signature.lower())), None)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return next((suffix for signature, suffix in SIGNATURES if signature.match(start)), None)
 
 
 def loader_for(name: str, head: bytes) -> Loader:
