@@ -18,7 +18,7 @@ from index.errors import InputError, KarmalinkError
 if TYPE_CHECKING:
     from index.settings import Settings
     from rag.evaluation.case import Problem
-    from rag.evaluation.run import Chain, Evaluation, Run
+    from rag.evaluation.run import Chain, Evaluation, Judge, Run
 
 OK, FAILED, WRONG_INPUT, WORSE, UNDER_A_BAR = range(5)
 SHOWN: Final = 20
@@ -180,6 +180,15 @@ def _about(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _judge(args: argparse.Namespace) -> Judge | None:
+    if not args.judge:
+        return None
+    from index.embed import load_embeddings
+    from rag.evaluation.judge import load
+
+    return load(args.judge, load_embeddings(args.settings))
+
+
 def _measure(args: argparse.Namespace, total: int, kept: Path) -> tuple[Evaluation, bool]:
     """Ask everything; the evaluation, and whether Ctrl-C cut it short."""
     from rag.evaluation.records import Records
@@ -188,16 +197,12 @@ def _measure(args: argparse.Namespace, total: int, kept: Path) -> tuple[Evaluati
 
     stopped = False
     with Records(kept) as records, _folder(args.keep) as folder:
-        run = Run(records, _about(args), resume=args.resume)
+        run = Run(records, _about(args), resume=args.resume, judge=_judge(args))
         with Asking(total, len(run.table)) as asking:
             try:
                 _ask_all(args, run, folder, asking)
             except KeyboardInterrupt:
                 stopped = True
-        if args.judge and not stopped:
-            from rag.evaluation.judge import judge
-
-            judge(run, args.judge, args.settings)
     evaluation = run.finish()
     evaluation.run |= {"started": _now(), "questions": total, "stopped": stopped}
     return evaluation, stopped

@@ -11,7 +11,7 @@ from typing import Any, Final
 INK, FAINT, ACCENT, WARM = "#010203", "#010204", "#010205", "#010206"
 PAGE: Final = {INK: "var(--ink)", FAINT: "var(--line)", ACCENT: "var(--accent)", WARM: "var(--warm)"}
 WIDTH: Final = 4.9  # inches, about what a phone shows without shrinking the letters
-STYLE: Final = {
+STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "evaluation",
     "text.parse_math": False,

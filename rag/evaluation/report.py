@@ -246,8 +246,7 @@ def write(evaluation: Evaluation, path: Path) -> None:
     )
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("w", encoding="utf-8", errors="replace") as file:
-            stream.dump(file)
+        stream.dump(str(draft), encoding="utf-8", errors="replace")
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

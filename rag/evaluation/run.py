@@ -32,6 +32,9 @@ CONTEXT: Final = 280
 """Characters of the paper kept on either side of a quote, to show it in its passage."""
 
 Chain = Runnable[Any, Any]
+Judge = Callable[[Outcome], Mapping[str, float]]
+"""Scores of its own for an outcome, by a measure's name."""
+
 Progress = Callable[[int, int], None]
 """Told after every case: cases done, and how many of them went right."""
 
@@ -113,8 +116,11 @@ def _around(answer: Answer, text: Callable[[str], str] | None) -> list[list[str]
 class Run:
     """A run under way. Sets are asked one after the other; every case is on disk as soon as it is scored."""
 
-    def __init__(self, records: Records, run: Mapping[str, Any], *, resume: bool = False) -> None:
+    def __init__(
+        self, records: Records, run: Mapping[str, Any], *, resume: bool = False, judge: Judge | None = None
+    ) -> None:
         self.records = records
+        self.judge = judge
         self.run = dict(run)
         self.table = Table()
         self.asking = 0.0
@@ -137,9 +143,11 @@ class Run:
         self.sets.setdefault(record["set"])
         self.right += record["verdict"] == "right"
 
-    def _keep(self, name: str, outcome: Outcome, text: Callable[[str], str] | None) -> None:
+    def _keep(
+        self, name: str, outcome: Outcome, text: Callable[[str], str] | None, judged: Mapping[str, float]
+    ) -> None:
         found = score.proofs(outcome)
-        scores = _scores(outcome, found, text)
+        scores = {**_scores(outcome, found, text), **judged}
         answer = outcome.answer
         record = {
             "set": name,
@@ -173,8 +181,10 @@ class Run:
         waiting = (case for case in cases if not self.has(case))
         try:
             for outcome in _outcomes(chain, waiting, jobs):
+                # The judge is a model as the chain is: its time is not the ruler's.
+                judged = self.judge(outcome) if self.judge is not None else {}
                 since = time.perf_counter()
-                self._keep(name, outcome, text)
+                self._keep(name, outcome, text, judged)
                 measuring += time.perf_counter() - since
                 if progress is not None:
                     progress(len(self.table), self.right)
@@ -219,19 +229,20 @@ def evaluate(
     progress: Progress | None = None,
     records: Path | None = None,
     resume: bool = False,
+    judge: Judge | None = None,
 ) -> Evaluation:
     """Measure a chain that takes a `Question` and gives an `Answer` on cases, or on rows with a case's columns.
 
     Cases are taken one by one, `jobs` are asked at a time, at most `limit` in all. Every case is written to the file
     `records` (a temporary one by default) as soon as it is scored; with `resume` those that stand there are not asked
-    again. An error of the chain's counts as a crashed case.
+    again. An error of the chain's counts as a crashed case. `judge` adds scores of its own to every case.
     """
     folder = tempfile.mkdtemp(prefix="karmalink-evaluation-") if records is None else None
     records = records or Path(str(folder), "records.jsonl")
     started = datetime.now(UTC).isoformat(timespec="seconds")
     checked = (case if isinstance(case, Case) else Case.model_validate(case) for case in cases)
     with Records(records) as kept:
-        run = Run(kept, about(chain), resume=resume)
+        run = Run(kept, about(chain), resume=resume, judge=judge)
         run.ask(chain, islice(checked, limit), jobs=jobs, progress=progress)
         done = run.finish()
     done.run["started"] = started

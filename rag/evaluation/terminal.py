@@ -80,7 +80,7 @@ def _numbers(summary: dict[str, Any]) -> Table:
     table.add_column("measure")
     for heading in ("value", "95% interval", "cases"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", style="dim")
+    table.add_column("", style="dim", no_wrap=True)
     for measure in MEASURES:
         estimate = summary["measures"][measure.name]
         if estimate is not None and measure.name in HEADLINES:
