@@ -33,6 +33,7 @@ LOADERS: dict[str, str] = {
     ".vtt": "subtitles",
     ".ass": "subtitles",
     ".ssa": "subtitles",
+    ".pdf": "pdf",
 }
 
 # how a file begins -> the suffix it should have had; blanks and a byte order mark before it do not count
@@ -43,8 +44,11 @@ SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"WEBVTT\b", ".vtt"),
         (rb"(?:\d+\s+)?\d{1,2}:\d{2}:\d{2}[,.]\d{1,3}\s*-->", ".srt"),
         (rb"\[Script Info\]", ".ass"),
+        (rb"(?s:.{0,1000}?)%PDF-\d", ".pdf"),
     )
 )
+# without its signature such a file is something else under a wrong name, at best text
+SIGNED = frozenset({".pdf"})
 # formats whose files carry pictures may be larger than those that are text alone
 LARGEST_FILE = 256 * 2**20
 LARGEST_TEXT = 4_000_000
@@ -60,8 +64,7 @@ def sniff(head: bytes) -> str | None:
 def loader_for(name: str, head: bytes) -> Loader:
     """The loader by content, then by suffix. Raises PaperError where there is none."""
     suffix = Path(name).suffix.lower()
-    chosen = sniff(head)
-    chosen = suffix if chosen is None else chosen
+    chosen = sniff(head) or (".txt" if suffix in SIGNED else suffix)
     if chosen not in LOADERS:
         kinds = ", ".join(sorted(LOADERS))
         raise PaperError(f"no loader for {chosen or 'a file without a suffix'}; papers may be {kinds}")
