@@ -25,7 +25,7 @@ CHROMIUM = [
     "--disable-sync",
 ]
 # Two cores, and on some days not both of them: a page that comes late is no failure of the page.
-PATIENCE = 20_000
+PATIENCE = 60_000
 
 
 @dataclass

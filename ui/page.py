@@ -200,7 +200,7 @@ def _lasting(path: str, send: Send) -> Send:
 
 
 def _tool(service: Service) -> Any:
-    async def ask(question: str, request: gr.Request, spoilers: bool = False) -> dict[str, Any]:
+    async def ask(question: str, request: gr.Request, spoilers: bool = False) -> str:
         """Ask about the film. Answers only from the film's own papers, citing the exact words, or says they are silent.
 
         Args:
@@ -208,11 +208,11 @@ def _tool(service: Service) -> Any:
             spoilers: True only for someone who has seen the film
 
         Returns:
-            The answer with its citations.
+            The answer with its citations, as JSON.
         """
         asked = Ask.model_validate({"question": question, "spoilers": spoilers}).to_question()
         address = request.client.host if request.client else "unknown"
         service.limits.spend(None, address)
-        return (await service.answer(asked)).model_dump(mode="json")
+        return (await service.answer(asked)).model_dump_json()
 
     return ask
