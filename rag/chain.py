@@ -127,12 +127,13 @@ class FilmChain(RunnableSerializable[Asked, Any]):
             yield aside.answer
             yield aside
             return
+        asked = question.text
         if self.writer is not None:
             question = self.writer.standalone(question)
         if not leans(question.text):
             question = question.model_copy(update={"history": []})
         said, readings, draft = self._read(question, clock)
-        draft = grounding.check(draft, self.index)
+        draft = grounding.check(draft, self.index).model_copy(update={"question": asked})
         if self.writer is not None:
             yield from self.writer.write(question, readings, draft)
             return
@@ -243,7 +244,8 @@ class FilmChain(RunnableSerializable[Asked, Any]):
 def build_chain(settings: Settings | None = None, *, index: Index | None = None) -> FilmChain:
     """The chain over the index of the settings (by default: of the environment), or over `index`.
 
-    Raises SettingsError, IndexMissing, IndexDamaged or IndexStale; the message names the command that mends it.
+    Raises SettingsError (a model that cannot be loaded, too), IndexMissing, IndexDamaged or IndexStale; the message names
+    the command that mends it.
     """
     from rag.reader import load_reader
 
@@ -256,13 +258,18 @@ def build_chain(settings: Settings | None = None, *, index: Index | None = None)
         reader = aside.submit(load_reader, settings)
         retriever = load_retriever(settings, index)
         retriever.embeddings.embed_query("")
-        return FilmChain(
+        chain = FilmChain(
             settings=settings,
             index=retriever.index,
             retriever=retriever,
             reader=reader.result(),
             similar=Similarity(retriever.embeddings),
         )
+    if settings.model:
+        from rag.writer import load_writer
+
+        chain.writer = load_writer(settings, chain.index, chain.reader, chain.similar)
+    return chain
 
 
 def _question(asked: Asked) -> Question:
