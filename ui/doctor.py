@@ -173,6 +173,9 @@ def _new(documents: Path, known: set[str]) -> list[str]:
 def _model(settings: Settings) -> Iterator[Finding]:
     if settings.model is None:
         yield Finding("ok", "language model", "none set; answers come from the reader")
+    else:
+        try_it = f'karmalink ask "Who made the film?" --model {settings.model}'
+        yield Finding("warn", "language model", f"{settings.model}, not tried here", try_it)
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
