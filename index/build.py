@@ -130,7 +130,8 @@ def _old_papers(old: Version | None) -> dict[str, Any]:
 def _plan(settings: Settings, film: Film, old: Version | None, before: dict[str, Any], tell: Progress) -> Plan:
     known: dict[str, tuple[str, Loaded]] = {}
     if old is not None and old.manifest["parser"] == load.fingerprint():
-        known = {name: (paper["sha256"], loaded_from(paper["loaded"])) for name, paper in before.items()}
+        for name, paper in before.items():
+            known[name] = paper["sha256"], loaded_from({**paper["loaded"], "text": paper["text"]})
     folder = load.parse_folder(settings.documents, known, tell)
     if not folder.loaded:
         listed = "".join(f"\n  {skipped.name}: {skipped.reason}" for skipped in folder.skipped)
@@ -250,7 +251,7 @@ def _write(
         paper.name: {
             "sha256": paper.sha256,
             "text": paper.text,
-            "loaded": loaded_to(plan.folder.loaded[paper.name][1]),
+            "loaded": {**loaded_to(plan.folder.loaded[paper.name][1]), "text": ""},
             "blocks": [list(vars(block).values()) for block in paper.blocks],
             "passages": [passage.metadata for passage in passages],
         }
