@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rag.evaluation import pictures
+from rag.evaluation.run import CONTEXT
 from rag.evaluation.score import VERDICTS
 from rag.evaluation.summary import BY_NAME, MEASURES, Measure
 
@@ -65,8 +66,7 @@ def _row(measure: Measure, estimate: dict[str, Any]) -> dict[str, Any]:
         "label": measure.label,
         "value": figure(estimate["value"], measure),
         "interval": "" if low is None else f"{figure(low, measure)} to {figure(high, measure)}",
-        "bar": (low or 0, estimate["value"], high or 0) if measure.unit == "share" and low is not None else None,
-        "low_is_good": measure.low_is_good,
+        "sure": low is not None and low < high,
         "n": estimate["n"],
     }
 
@@ -147,11 +147,20 @@ def _places(path: Path) -> list[tuple[str, int]]:
     return [(names[rank], offset) for rank, offset in sorted(found)]
 
 
+def _cut(before: str, behind: str) -> tuple[str, str]:
+    """What stands around a quote, without halves of words where it was cut."""
+    if len(before) == CONTEXT:
+        before = "… " + before.partition(" ")[2]
+    if len(behind) == CONTEXT:
+        behind = behind.rpartition(" ")[0] + " …"
+    return before, behind
+
+
 def _quotes(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     around = record["around"]
     for number, citation in enumerate(record["answer"]["citations"]):
         start, end = (at - citation["start"] for at in citation["highlight"])
-        before, behind = around[number] if around else ("", "")
+        before, behind = _cut(*around[number]) if around else ("", "")
         parts = (citation["title"] or citation["document"], citation["publisher"], citation["place"])
         yield {
             "before": before,
