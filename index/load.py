@@ -14,6 +14,7 @@ from pathlib import Path
 
 from index.errors import InputError, PaperError
 from index.film import FILE, Film, PaperMeta
+from index.loaders import interview
 from index.paper import Loaded, Paper, Skipped
 from index.spoilers import mark
 
@@ -34,6 +35,7 @@ LOADERS: dict[str, str] = {
     ".ass": "subtitles",
     ".ssa": "subtitles",
     ".pdf": "pdf",
+    ".docx": "word",
 }
 
 # how a file begins -> the suffix it should have had; blanks and a byte order mark before it do not count
@@ -44,11 +46,12 @@ SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"WEBVTT\b", ".vtt"),
         (rb"(?:\d+\s+)?\d{1,2}:\d{2}:\d{2}[,.]\d{1,3}\s*-->", ".srt"),
         (rb"\[Script Info\]", ".ass"),
+        (rb"PK\x03\x04", ".docx"),
         (rb"(?s:.{0,1000}?)%PDF-\d", ".pdf"),
     )
 )
 # without its signature such a file is something else under a wrong name, at best text
-SIGNED = frozenset({".pdf"})
+SIGNED = frozenset({".pdf", ".docx"})
 # formats whose files carry pictures may be larger than those that are text alone
 LARGEST_FILE = 256 * 2**20
 LARGEST_TEXT = 4_000_000
@@ -84,7 +87,7 @@ def parse(data: bytes, name: str) -> Loaded:
         )
     if not loaded.blocks:
         raise PaperError("there are no words in it")
-    return loaded
+    return interview.marked(loaded) if loaded.kind is None else loaded
 
 
 def finish(loaded: Loaded, name: str, meta: PaperMeta, sha256: str) -> Paper:
