@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -251,7 +251,7 @@ def _write(
         paper.name: {
             "sha256": paper.sha256,
             "text": paper.text,
-            "loaded": {**loaded_to(plan.folder.loaded[paper.name][1]), "text": ""},
+            "loaded": loaded_to(replace(plan.folder.loaded[paper.name][1], text="")),
             "blocks": [list(vars(block).values()) for block in paper.blocks],
             "passages": [passage.metadata for passage in passages],
         }
