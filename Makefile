@@ -25,7 +25,7 @@ test: .venv/dev.stamp ## lint, types, all tests
 	$(BIN)/pytest -q $(ARGS)
 
 bench: .venv/dev.stamp ## speed, against the bare model passes
-	$(BIN)/python -m tests.bench $(ARGS)
+	for part in tests/bench/*.py; do $(BIN)/python -m tests.bench.$$(basename $$part .py) $(ARGS) || exit 1; done
 
 lint: .venv/dev.stamp ## mend what ruff can mend, then check style and types
 	$(BIN)/ruff check --fix .
