@@ -36,13 +36,17 @@ LOADERS: dict[str, str] = {
     ".ssa": "subtitles",
     ".pdf": "pdf",
     ".docx": "word",
+    ".fountain": "fountain",
+    ".spmd": "fountain",
+    ".fdx": "finaldraft",
 }
 
 # how a file begins -> the suffix it should have had; blanks and a byte order mark before it do not count
 SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     (re.compile(start, re.IGNORECASE), suffix)
     for start, suffix in (
-        (rb"<!doctype html|<html", ".html"),
+        (rb"(?:<\?xml[^>]*>\s*)?(?:<!doctype html|<html)", ".html"),
+        (rb"(?:<\?xml[^>]*>\s*)?<FinalDraft\b", ".fdx"),
         (rb"WEBVTT\b", ".vtt"),
         (rb"(?:\d+\s+)?\d{1,2}:\d{2}:\d{2}[,.]\d{1,3}\s*-->", ".srt"),
         (rb"\[Script Info\]", ".ass"),
