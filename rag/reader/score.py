@@ -27,12 +27,13 @@ from rag.evaluation.metrics import hit, token_f1
 from rag.reader import Reader, load_reader
 from rag.reader.data import DOSSIERS
 from rag.retrieve import FilmRetriever
+from rag.span import sentence_at
 from rag.tune import films, passages
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One question read: the best score, what it pointed at, and whether that is right (None: nothing would be)."""
+    """One question read: the best score, and whether what it pointed at is right, the span or else its sentence."""
 
     film: str
     type: str
@@ -41,6 +42,7 @@ class Outcome:
     runner_up: float
     confidence: float
     hit: float
+    sentence: float
     f1: float
     passage: bool
     ms: float
@@ -74,6 +76,7 @@ def outcomes(
         accepted = [answer for answer in (item.get("answer"), *(item.get("also") or ())) if answer]
         best = readings[0]
         said = best.passage.page_content[best.start : best.end]
+        start, end = sentence_at(best.passage.page_content, best.start, best.end)
         here = best.passage.metadata["document"] == item.get("doc")
         yield Outcome(
             film=film["id"],
@@ -83,6 +86,7 @@ def outcomes(
             runner_up=readings[1].score if len(readings) > 1 else best.score,
             confidence=reader.confidence(readings),
             hit=judge(said, accepted) if accepted else 0.0,
+            sentence=judge(best.passage.page_content[start:end], accepted) if accepted else 0.0,
             f1=token_f1(said, accepted) if accepted else 0.0,
             passage=here and any(answer in best.passage.page_content for answer in accepted),
             ms=ms,
@@ -104,10 +108,10 @@ def table(found: Sequence[Outcome], thresholds: dict[str, float]) -> Iterator[Ta
     right = np.array([one.hit for one in found])
     ms = np.array([one.ms for one in found])
     over = Table(title=f"{len(found)} questions of {len({one.film for one in found})} dev films")
-    for name in ("right span", "token F1", "passage", "AUC", "p50 ms", "p95 ms"):
+    for name in ("right span", "right sentence", "token F1", "passage", "AUC", "p50 ms", "p95 ms"):
         over.add_column(name)
-    f1, passage = (np.mean([value for one in found if one.answerable for value in [kind(one)]]) for kind in KINDS)
-    numbers = (right[answerable].mean(), f1, passage, auc(scores, answerable))
+    means = [np.mean([(o.sentence, o.f1, o.passage) for o in found if o.answerable], axis=0)]
+    numbers = (right[answerable].mean(), *means[0], auc(scores, answerable))
     over.add_row(*(f"{number:.3f}" for number in numbers), *(f"{np.percentile(ms, part):.0f}" for part in (50, 95)))
     yield over
     at = Table(title="at each caution")
@@ -125,9 +129,6 @@ def table(found: Sequence[Outcome], thresholds: dict[str, float]) -> Iterator[Ta
         some = [one.hit for one in found if one.type == kind and one.answerable]
         by.add_row(kind, str(len(some)), f"{np.mean(some):.3f}")
     yield by
-
-
-KINDS: tuple[Callable[[Outcome], float], ...] = (lambda one: one.f1, lambda one: float(one.passage))
 
 
 def main(argv: list[str] | None = None) -> int:

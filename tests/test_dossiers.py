@@ -1,0 +1,56 @@
+"""The training data: every accepted answer is verbatim in its paper, and dev stays apart from train."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.reader.data import Dossier, question_text, read_dossiers, spans_in, spoken, windows
+
+
+@pytest.fixture(scope="module")
+def dossiers() -> list[Dossier]:
+    return read_dossiers()
+
+
+def test_answers_are_verbatim(dossiers: list[Dossier]) -> None:
+    for dossier in dossiers:
+        papers = {paper["id"]: paper["text"] for paper in dossier.papers}
+        for asked in dossier.questions:
+            assert all(answer in papers[asked.document or ""] for answer in asked.answers), (dossier.number, asked.text)
+
+
+def test_dev_films_are_not_train_films(dossiers: list[Dossier]) -> None:
+    dev = {dossier.title for dossier in dossiers if dossier.dev}
+    train = {dossier.title for dossier in dossiers if not dossier.dev}
+    assert len(dev) > 40 and len(train) > 120
+    assert not dev & train
+
+
+def test_windows_keep_the_papers_words(dossiers: list[Dossier]) -> None:
+    for dossier in dossiers[:6]:
+        cut = windows(dossier, 80)
+        for paper in dossier.papers:
+            kept = " ".join(window.text for window in cut if window.document == paper["id"]).split()
+            assert kept == paper["text"].split()
+
+
+@given(st.text(max_size=60), st.text(min_size=1, max_size=8))
+def test_spans_hold_the_answer(text: str, answer: str) -> None:
+    for start, end in spans_in(text, [answer]):
+        assert text[start:end] == answer
+
+
+def test_spans_are_whole_words() -> None:
+    assert spans_in("the artist drew art", ["art"]) == [(16, 19)]
+
+
+def test_a_careless_question_is_still_the_question(dossiers: list[Dossier]) -> None:
+    rng = random.Random(4)
+    for asked in dossiers[0].questions:
+        plain = {question_text(asked.text, asked.history), asked.standalone}
+        typed = spoken(asked, rng)
+        assert min(abs(len(typed) - len(one)) for one in plain) <= 1
