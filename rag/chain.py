@@ -244,8 +244,8 @@ class FilmChain(RunnableSerializable[Asked, Any]):
 def build_chain(settings: Settings | None = None, *, index: Index | None = None) -> FilmChain:
     """The chain over the index of the settings (by default: of the environment), or over `index`.
 
-    Raises SettingsError (a model that cannot be loaded, too), IndexMissing, IndexDamaged or IndexStale; the message names
-    the command that mends it.
+    Raises SettingsError (as for a language model that is not there), IndexMissing, IndexDamaged or IndexStale; the
+    message names the command that mends it.
     """
     from rag.reader import load_reader
 
