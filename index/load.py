@@ -39,6 +39,9 @@ LOADERS: dict[str, str] = {
     ".fountain": "fountain",
     ".spmd": "fountain",
     ".fdx": "finaldraft",
+    ".csv": "credits",
+    ".tsv": "credits",
+    ".json": "credits",
 }
 
 # how a file begins -> the suffix it should have had; blanks and a byte order mark before it do not count
@@ -50,6 +53,7 @@ SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"WEBVTT\b", ".vtt"),
         (rb"(?:\d+\s+)?\d{1,2}:\d{2}:\d{2}[,.]\d{1,3}\s*-->", ".srt"),
         (rb"\[Script Info\]", ".ass"),
+        (rb'(?:\[\s*)?\{\s*"|\[\s*(?:\[\s*)?"', ".json"),
         (rb"PK\x03\x04", ".docx"),
         (rb"(?s:.{0,1000}?)%PDF-\d", ".pdf"),
     )
@@ -149,9 +153,7 @@ class Folder:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def load_folder(
-    documents: Path, film: Film, progress: Progress | None = None
-) -> tuple[list[Paper], list[Skipped]]:
+def load_folder(documents: Path, film: Film, progress: Progress | None = None) -> tuple[list[Paper], list[Skipped]]:
     """Every paper of the folder and everything in it that is none. Raises InputError if there is no such folder."""
     folder = parse_folder(documents, progress=progress)
     papers = [finish(loaded, name, film.meta(name), sha256) for name, (sha256, loaded) in folder.loaded.items()]
