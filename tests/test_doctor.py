@@ -89,6 +89,15 @@ def test_the_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert finding.state == "bad" and "git checkout" in finding.found
 
 
+def test_a_language_model_is_tried(built_settings: Settings) -> None:
+    finding = found(doctor._model(built_settings))["language model"]
+    assert finding.state == "ok" and "none set" in finding.found
+    for name in ("nobody-knows:this", "openai:small@http://127.0.0.1:9/v1"):
+        changed = built_settings.model_copy(update={"model": name, "deadline": 5.0})
+        finding = found(doctor._model(changed))["language model"]
+        assert finding.state == "bad" and finding.found
+
+
 @pytest.mark.parametrize(("free", "state"), [(5 * 2**30, "ok"), (500 * 2**20, "warn"), (2**20, "bad")])
 def test_disk(free: int, state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(2**40, 0, free))

@@ -171,11 +171,25 @@ def _new(documents: Path, known: set[str]) -> list[str]:
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
+    """The language model is tried with one question; whatever goes wrong is told in the answer's warnings."""
     if settings.model is None:
         yield Finding("ok", "language model", "none set; answers come from the reader")
+        return
+    from rag.chain import build_chain
+
+    try:
+        chain = build_chain(settings)
+    except KarmalinkError as error:
+        yield Finding("bad", "language model", str(error))
+        return
+    answer = chain.invoke(next(iter(chain.film.starters), f"What is {chain.film.title} about?"))
+    trouble = [warning for warning in answer.warnings if warning != chain.reader.warning]
+    if trouble:
+        mend = "start the model, or unset KARMALINK_MODEL; until then the reader answers"
+        yield Finding("bad", "language model", f"{settings.model}: {' '.join(trouble)}", mend)
     else:
-        try_it = f'karmalink ask "Who made the film?" --model {settings.model}'
-        yield Finding("warn", "language model", f"{settings.model}, not tried here", try_it)
+        seconds = answer.timings_ms.get("total", 0.0) / 1000
+        yield Finding("ok", "language model", f"{settings.model}, one question in {seconds:.1f} s")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
