@@ -39,7 +39,8 @@ _PATTERNS = (
     rf"\byou are (now|no longer|hereby)\b.{{0,40}}\b({_MACHINE}|mode|dan|model|bot|jailbroken|unrestricted"
     rf"|bound|restricted)\b",
     rf"\b(you are|you're|as|being) (a|an|the) (\w+ )?({_MACHINE}|unrestricted \w+)\b",
-    rf"\b{_MACHINE}\b.{{0,40}}\b(must|should|shall|have to|has to|needs? to|is to|are to|please|will now|you)\b"
+    rf"\b{_MACHINE}\b[^.!?()]{{0,40}}(?<!\bwe )(?<!\bi )"
+    r"\b(must|should|shall|have to|has to|needs? to|is to|are to|please|will now|you)\b"
     rf".{{0,40}}\b({_SAY}|ignore|follow|obey|tell)\b",
     rf"\b(dear|attention|note (to|for)|message (to|for)|instructions? (to|for)|order for|hey|hello) (the "
     rf"|any |all |every )?{_MACHINE}\b",
@@ -48,7 +49,7 @@ _PATTERNS = (
     rf"\bin (your|every|each|all) (\w+ )?{_REPLY}\b.{{0,40}}\b({_SAY}|add|put|use)\b",
     rf"{_FIRST}{_SAY} (only|exactly|just|verbatim|nothing but|the (words?|phrase|token|string|following"
     rf"|text|code)|this)\b",
-    rf"\b(only|always|instead|simply|please|must|should) {_SAY}\b ?(with\b|that\b|:|[\"'“‘«])",
+    rf"\b(only|always|instead|simply|please|must|should) {_SAY}\b ?(with\b|:|[\"'“‘«])",
     rf"(^|[.!?;:)\]*\-] ){_SAY}\b ?(with\b|that\b|:|[\"“«])",
     r"\brepeat (back|after me)\b",
     r"\b(when|if|whenever) (you('re| are) asked|(a |the |any )?(users?|visitors?|questions?)\b).{0,80}\b"

@@ -111,7 +111,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         turn = len(self.told.requests)
-        self.told.requests.append({"headers": dict(self.headers), "path": self.path, "body": json.loads(body)})
+        self.told.requests.append(
+            {
+                "headers": {name.lower(): value for name, value in self.headers.items()},
+                "path": self.path,
+                "body": json.loads(body),
+            }
+        )
         try:
             self.told.steps[min(turn, len(self.told.steps) - 1)](self)
         except (BrokenPipeError, ConnectionResetError):
