@@ -179,7 +179,7 @@ def _list(index: Index, best: Part, others: Sequence[Part]) -> Said:
     return Said(tuple(pieces), _numbered(index, cited))
 
 
-# A name, or a role with a name, beside a verb of saying: “…,” Jake said / said director Jake Wachtel.
+# A name, or a role with a name, beside a verb of saying: “…,” Ana said / said director Ana Ruiz.
 _NAME = r"(?:(?:the )?(?:[a-z]+ )?[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){0,3}|the [a-z-]+(?: [a-z-]+)?)"
 _SAYS = r"(?:said|says|told|tells|recalled|recalls|explained|explains|added|adds|admits|admitted|insists|laughs)"
 _AFTER = re.compile(rf"^\s*(?:(?P<one>{_NAME}) {_SAYS}|{_SAYS} (?P<two>{_NAME}))\b")

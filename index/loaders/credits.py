@@ -1,4 +1,4 @@
-"""Credits in tables: CSV, TSV and JSON, one role a row: "Srey Leak Chhith — Srey Leak"."""
+"""Credits in tables: CSV, TSV and JSON, one role a row: "Runa Dahl — Ilse, the keeper"."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Measuring the assistant, or any chain that takes a Question and gives an Answer.
 
 from rag.evaluation import evaluate
-evaluation = evaluate(chain, [{"id": "1", "question": "Who directed it?", "answers": ["Jake Wachtel"]}])
+evaluation = evaluate(chain, [{"id": "1", "question": "Who directed it?", "answers": ["Ana Ruiz"]}])
 print(evaluation.value("hit"))
 """
 

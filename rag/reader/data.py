@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from index.split import sentences
+
 DOSSIERS = Path(__file__).parent / "dossiers"
 
 
@@ -92,11 +94,8 @@ def windows(dossier: Dossier, words: int) -> list[Window]:
 
 
 def _pack(text: str, words: int) -> Iterator[str]:
-    ends, last = [], 0
-    for start, end in sentences(text):
-        ends.append((start, end))
-    begin, count = None, 0
-    for start, end in ends:
+    begin, count, last = None, 0, 0
+    for start, end in _sentences(text):
         size = len(text[start:end].split())
         if begin is not None and count + size > words:
             yield text[begin:last].strip()
@@ -107,16 +106,11 @@ def _pack(text: str, words: int) -> Iterator[str]:
         yield text[begin:last].strip()
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
     """Character offsets of the text's sentences, paragraph by paragraph."""
-    import pysbd
-
-    segmenter = pysbd.Segmenter(language="en", clean=False, char_span=True)
-    found: list[tuple[int, int]] = []
     for paragraph in re.finditer(r"[^\n]+", text):
-        spans = [span for span in segmenter.segment(paragraph.group()) if span.end > span.start]
-        found += [(paragraph.start() + span.start, paragraph.start() + span.end) for span in spans]
-    return found
+        for start, end in sentences(paragraph.group()):
+            yield paragraph.start() + start, paragraph.start() + end
 
 
 def question_text(question: str, history: Sequence[str]) -> str:

@@ -130,11 +130,11 @@ def best_span(logits: Floats, asked: int, offsets: Sequence[tuple[int, int]]) ->
     first, last = places[0], places[-1] + 1
     starts, ends = logits[asked + first : asked + last, 0], logits[asked + first : asked + last, 1]
     sums = starts[:, None] + ends[None, :]
-    row, column = np.indices(sums.shape, sparse=True)
-    sums = np.where((column >= row) & (column < row + SPAN), sums, -np.inf)
-    begin, stop = np.unravel_index(int(sums.argmax()), sums.shape)
+    length = np.arange(len(ends))[None, :] - np.arange(len(starts))[:, None]
+    sums = np.where((length >= 0) & (length < SPAN), sums, -np.inf)
+    begin, stop = divmod(int(sums.argmax()), sums.shape[1])
     score = float(sums[begin, stop] - logits[0].sum())
-    return offsets[first + int(begin)][0], offsets[first + int(stop)][1], score
+    return offsets[first + begin][0], offsets[first + stop][1], score
 
 
 @lru_cache(maxsize=2)

@@ -7,6 +7,7 @@ here. The operators of the `com.microsoft` domain are onnxruntime's fused ones: 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx import TensorProto, helper
@@ -20,9 +21,11 @@ class Graph:
     """Nodes and the external weights they name, collected in order."""
 
     def __init__(self, shape: Shape) -> None:
-        self.shape, self.nodes, self.weights = shape, [], []
+        self.shape = shape
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[TensorProto] = []
 
-    def add(self, operator: str, inputs: list[str], output: str, domain: str = "", **attributes: object) -> str:
+    def add(self, operator: str, inputs: list[str], output: str, domain: str = "", **attributes: Any) -> str:
         self.nodes.append(helper.make_node(operator, inputs, [output], domain=domain, **attributes))
         return output
 
@@ -66,9 +69,9 @@ class Graph:
         return self.norm(narrow, x, f"{name}.norm2", f"{name}.down.bias", o("norm2"))
 
     def write(
-        self, path: Path, inputs: dict[str, tuple[int, list]], outputs: dict[str, tuple[int, list]]
+        self, path: Path, inputs: dict[str, tuple[int, list[Any]]], outputs: dict[str, tuple[int, list[Any]]]
     ) -> list[str]:
-        def described(values: dict[str, tuple[int, list]]) -> list[onnx.ValueInfoProto]:
+        def described(values: dict[str, tuple[int, list[Any]]]) -> list[onnx.ValueInfoProto]:
             return [helper.make_tensor_value_info(name, kind, dims) for name, (kind, dims) in values.items()]
 
         graph = helper.make_graph(self.nodes, path.stem, described(inputs), described(outputs), self.weights)
@@ -83,8 +86,8 @@ def write_graphs(folder: Path, shape: Shape, vocabulary: int, places: int) -> di
 
     Gives each graph's external weights by name."""
     h, heads = shape.hidden, shape.heads
-    common = {"mask": (INT32, ["batch", "tokens"]), "relative": (FLOAT, [1, heads, "tokens", "tokens"])}
-    states = {"states": (FLOAT, ["batch", "tokens", h])}
+    common: dict[str, tuple[int, list[Any]]] = {"mask": (INT32, ["batch", "tokens"]), "relative": (FLOAT, [1, heads, "tokens", "tokens"])}
+    states: dict[str, tuple[int, list[Any]]] = {"states": (FLOAT, ["batch", "tokens", h])}
 
     graph = Graph(shape)
     codes = graph.add("Gather", [graph.weight("words.codes", INT8, vocabulary, h), "ids"], "words.found")
@@ -101,7 +104,7 @@ def write_graphs(folder: Path, shape: Shape, vocabulary: int, places: int) -> di
     for number in range(shape.lower):
         x = graph.layer(x, f"lower_layers.{number}")
     graph.add("Identity", [x], "states")
-    ids = {"ids": (INT64, ["batch", "tokens"]), "places": (INT64, ["tokens"])}
+    ids: dict[str, tuple[int, list[Any]]] = {"ids": (INT64, ["batch", "tokens"]), "places": (INT64, ["tokens"])}
     names = {"lower": graph.write(folder / "lower.onnx", {**ids, **common}, states)}
 
     graph, x = Graph(shape), "states"
@@ -109,5 +112,5 @@ def write_graphs(folder: Path, shape: Shape, vocabulary: int, places: int) -> di
         x = graph.layer(x, f"upper_layers.{number}")
     told = graph.add("MatMul", [x, graph.weight("head.weight", FLOAT, h, 2)], "told")
     graph.add("Add", [told, graph.weight("head.bias", FLOAT, 2)], "logits")
-    outputs = {"logits": (FLOAT, ["batch", "tokens", 2])}
+    outputs: dict[str, tuple[int, list[Any]]] = {"logits": (FLOAT, ["batch", "tokens", 2])}
     return names | {"upper": graph.write(folder / "upper.onnx", {**states, **common}, outputs)}

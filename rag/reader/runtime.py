@@ -29,21 +29,27 @@ class WeightsMissing(Exception):
 
 def check_files(folder: Path = WEIGHTS) -> dict[str, Any]:
     """What `reader.json` says, once every file it names is there with its sha256; raises WeightsMissing."""
-    about = folder / "reader.json"
+    about, place = folder / "reader.json", f"{folder.parent.parent.name}/{folder.parent.name}/{folder.name}"
+    mend = f"get it back: git checkout -- {place}"
     try:
         told: dict[str, Any] = json.loads(about.read_text("utf-8"))
         sums = told["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsMissing(f"{about} cannot be read ({error}); get it back: git checkout -- {folder}") from error
+        raise WeightsMissing(f"{place}/{about.name} cannot be read ({_reason(error)}); {mend}") from error
     for name in FILES:
         try:
             found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError as error:
-            raise WeightsMissing(f"{folder / name} cannot be read ({error}); git checkout -- {folder}") from error
+            raise WeightsMissing(f"{place}/{name} cannot be read ({_reason(error)}); {mend}") from error
         if found != sums.get(name):
-            message = f"{folder / name} has sha256 {found[:12]}…, not {str(sums.get(name))[:12]}…"
-            raise WeightsMissing(f"{message}; get it back: git checkout -- {folder}")
+            message = f"{place}/{name} has sha256 {found[:12]}…, not {str(sums.get(name))[:12]}…"
+            raise WeightsMissing(f"{message}; {mend}")
     return told
+
+
+def _reason(error: Exception) -> str:
+    # A visitor may see this: no path of the machine.
+    return str(getattr(error, "strerror", None) or type(error).__name__)
 
 
 def most_code() -> int:
@@ -178,7 +184,7 @@ def _row_codes(codes: NDArray[np.int8], scale: NDArray[np.uint8], even: Floats) 
 
 
 def _session(graph: Path, given: dict[str, NDArray[Any]], threads: int | None) -> Any:
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

@@ -106,8 +106,8 @@ def pad(rows: list[list[int]], device: str) -> tuple[Tensor, Tensor]:
 
 def rank(found: list[Window], pools: dict[str, range], dossiers: list[Dossier]) -> dict[str, list[list[int]]]:
     """For each film, cut and question the pool's windows by meaning and words, nearest first (places in the pool)."""
-    import bm25s
-    import Stemmer
+    import bm25s  # type: ignore[import-untyped]
+    import Stemmer  # type: ignore[import-not-found]
     from sentence_transformers import SentenceTransformer
 
     from rag.reader.base import minilm_folder
@@ -240,7 +240,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rag.reader.train", description=__doc__)
     parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
     parser.add_argument("--out", type=Path, default=Path("build/reader/checkpoint.pt"))
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=960)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--rounded-from", type=float, default=0.75, help="part of the steps before 4-bit rounding")
