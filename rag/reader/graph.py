@@ -86,7 +86,10 @@ def write_graphs(folder: Path, shape: Shape, vocabulary: int, places: int) -> di
 
     Gives each graph's external weights by name."""
     h, heads = shape.hidden, shape.heads
-    common: dict[str, tuple[int, list[Any]]] = {"mask": (INT32, ["batch", "tokens"]), "relative": (FLOAT, [1, heads, "tokens", "tokens"])}
+    common: dict[str, tuple[int, list[Any]]] = {
+        "mask": (INT32, ["batch", "tokens"]),
+        "relative": (FLOAT, [1, heads, "tokens", "tokens"]),
+    }
     states: dict[str, tuple[int, list[Any]]] = {"states": (FLOAT, ["batch", "tokens", h])}
 
     graph = Graph(shape)
