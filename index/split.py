@@ -13,12 +13,16 @@ from index.paper import Block, Paper
 
 OVER = 1.1
 LONGEST = 4
+ENOUGH = 4
 QUOTES = str.maketrans(dict.fromkeys("\"“”„‟«»‹›「」『』'‘’‚‛()[]", " "))
 # full stops that sentencex does not know, as one that it does; and what UTF-8 cannot have, as long in characters
 READABLE = str.maketrans(dict.fromkeys("។៕", "。") | dict.fromkeys(map(chr, range(0xD800, 0xE000)), "\ufffd"))
 PLURALS = {"paragraph": "paragraphs", "p.": "pp.", "page": "pages", "row": "rows", "scene": "scenes"}
 NUMBERED = re.compile(r"(?P<before>.*?)(?P<label>paragraph|p\.|page|row|scene) (?P<number>\S+)", re.IGNORECASE)
+PAGES = re.compile(r"(?P<before>.*?)pp?\. (?P<first>[^\s–]+)(?:–(?P<last>[^\s–]+))?")
 CLOCK = re.compile(r"[\d:.]+")
+# what stands between two captions that a pause parts
+PAUSE = "\n\n"
 
 
 def sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
@@ -83,6 +87,10 @@ def join_places(first: str, last: str) -> str:
     """One place for a passage that runs from `first` to `last`: paragraphs 13–14, pp. 3–4, 00:12:31–00:12:40."""
     if first == last:
         return first
+    one, two = PAGES.fullmatch(first), PAGES.fullmatch(last)
+    if one and two and one["before"] == two["before"]:
+        start, end = one["first"], two["last"] or two["first"]
+        return f"{one['before']}pp. {start}–{end}" if start != end else first
     one, two = NUMBERED.fullmatch(first), NUMBERED.fullmatch(last)
     if one and two and one["before"] == two["before"] and one["label"] == two["label"]:
         if one["number"] == two["number"]:
@@ -134,12 +142,25 @@ def _packed(paper: Paper, pieces: Iterable[Piece], words: int) -> Iterator[list[
     total = 0
     for piece in pieces:
         if current and not _joins(paper, current, piece, total, words):
-            yield current
-            current, total = [], 0
+            at = _parting(paper, current, piece, words)
+            yield current[:at]
+            current = current[at:]
+            total = sum(other.words for other in current)
         current.append(piece)
         total += piece.words
     if current:
         yield current
+
+
+def _parting(paper: Paper, current: Sequence[Piece], piece: Piece, words: int) -> int:
+    """How many of `current` make the passage before `piece`: all, or in the midst of speeches those before the last
+    line of action, which then stands with the speeches that follow it."""
+    if piece.block.speaker is not None:
+        for at in range(len(current) - 1, len(current) // 2, -1):
+            rest = current[at:]
+            if rest[0].block.speaker is None and rest[0].block.seconds is None:
+                return at if _joins(paper, rest, piece, sum(other.words for other in rest), words) else len(current)
+    return len(current)
 
 
 def _joins(paper: Paper, current: Sequence[Piece], piece: Piece, total: int, words: int) -> bool:
@@ -148,7 +169,11 @@ def _joins(paper: Paper, current: Sequence[Piece], piece: Piece, total: int, wor
         return total + piece.words <= words * OVER
     if last.block.atomic or piece.block.atomic:
         return False
-    if last.block.spoiler != piece.block.spoiler or paper.text[last.end : piece.start].strip():
+    between = paper.text[last.end : piece.start]
+    if last.block.spoiler != piece.block.spoiler or between.strip():
+        return False
+    # a pause ends a passage of captions, unless that would leave a crumb
+    if last.block.seconds is not None and PAUSE in between and total > words / ENOUGH:
         return False
     only_headings = all(_is_heading(paper, other.block) for other in current)
     if only_headings and total < words:
@@ -158,11 +183,12 @@ def _joins(paper: Paper, current: Sequence[Piece], piece: Piece, total: int, wor
 
 def _pieces(paper: Paper, words: int) -> Iterator[Piece]:
     seen: set[tuple[str, bool]] = set()
+    voices = any(block.speaker for block in paper.blocks)
     for block in paper.blocks:
         text = paper.text[block.start : block.end]
         key = (" ".join(text.split()), block.spoiler)
-        # a line said twice in a film is said at two times; a caption printed twice is one caption
-        timed = block.seconds is not None or block.speaker is not None or block.atomic
+        # a line that a film has twice is in it at two times; a caption printed twice is one caption
+        timed = voices or block.seconds is not None or block.atomic
         if not key[0] or (key in seen and not timed and not _is_heading(paper, block)):
             continue
         seen.add(key)

@@ -183,6 +183,8 @@ def test_metadata_is_scalar_and_complete() -> None:
         ("paragraph 13", "paragraph 14", "paragraphs 13–14"),
         ("Cast, paragraph 1", "Cast, paragraph 4", "Cast, paragraphs 1–4"),
         ("p. 3", "p. 4", "pp. 3–4"),
+        ("pp. iii–iv", "p. v", "pp. iii–v"),
+        ("pp. 3–4", "p. 4", "pp. 3–4"),
         ("00:01:00", "00:01:09", "00:01:00–00:01:09"),
         ("Scene 84, INT. PIER – NIGHT", "Scene 84, INT. PIER – NIGHT", "Scene 84, INT. PIER – NIGHT"),
         ("Cast", "Crew", "Cast – Crew"),

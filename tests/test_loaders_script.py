@@ -150,6 +150,15 @@ def test_passages_are_scenes() -> None:
     ]
 
 
+def test_long_scenes_are_parted_at_action_lines() -> None:
+    speech = "\n\nILSE\nThe sea gives back what it likes and keeps the rest of it for itself.\n\nBOY\nWhy is that so?"
+    source = "INT. LIGHTHOUSE - NIGHT\n\nThey climb." + f"{speech * 2}\n\nThe lamp turns.{speech}" * 4
+    found = split(finish(parse(source.encode(), "film.fountain"), "film.fountain", PaperMeta(), ""))
+    assert len(found) > 2
+    assert all(one.page_content.startswith("The lamp turns.") for one in found[1:])
+    assert {one.metadata["heading"] for one in found} == {"INT. LIGHTHOUSE - NIGHT"}
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

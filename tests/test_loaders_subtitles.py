@@ -10,6 +10,7 @@ from index.errors import PaperError
 from index.film import PaperMeta
 from index.load import finish, parse
 from index.paper import Loaded
+from index.split import split
 
 Row = tuple[str, str | None, str]
 
@@ -124,6 +125,14 @@ def test_content_tells_more_than_the_suffix(source: str) -> None:
 def test_a_pause_is_a_blank_line() -> None:
     text = read(subrip((0, 2, "One."), (3, 4, "Two."), (20, 21, "Three."))).text
     assert text == "One.\nTwo.\n\nThree."
+
+
+def test_passages_end_at_pauses() -> None:
+    cues = [(n * 3 + n // 8 * 20, n * 3 + n // 8 * 20 + 2, f"This is the cue number {n}.") for n in range(40)]
+    found = split(finish(read(subrip(*cues)), "film.srt", PaperMeta(), ""))
+    assert [one.metadata["place"] for one in found][:2] == ["00:00:00–00:00:21", "00:00:44–00:01:05"]
+    assert [one.metadata["seconds"] for one in found][:2] == [0.0, 44.0]
+    assert all(one.page_content.count("This is") == 8 for one in found)
 
 
 def test_overlapping_and_backwards_cues_stand_in_order_of_time() -> None:
