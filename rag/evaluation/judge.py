@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Judge = Callable[[Outcome], dict[str, float]]
 
 EXTRA = 'pip install "karmalink[judge]"'
+MEND = 'pip install "langchain-community<0.4.2"'
 log = logging.getLogger(__name__)
 
 
@@ -39,10 +40,14 @@ def judge(model: BaseChatModel, embeddings: Embeddings) -> Judge:
     with warnings.catch_warnings():
         # ragas would rather be given its own kind of client; it takes LangChain's models all the same.
         warnings.simplefilter("ignore", DeprecationWarning)
-        from ragas.dataset_schema import SingleTurnSample  # type: ignore[import-not-found]
-        from ragas.embeddings import LangchainEmbeddingsWrapper  # type: ignore[import-not-found]
-        from ragas.llms import LangchainLLMWrapper  # type: ignore[import-not-found]
-        from ragas.metrics import Faithfulness, ResponseRelevancy  # type: ignore[import-not-found]
+        try:
+            from ragas.dataset_schema import SingleTurnSample  # type: ignore[import-not-found]
+            from ragas.embeddings import LangchainEmbeddingsWrapper  # type: ignore[import-not-found]
+            from ragas.llms import LangchainLLMWrapper  # type: ignore[import-not-found]
+            from ragas.metrics import Faithfulness, ResponseRelevancy  # type: ignore[import-not-found]
+        except ImportError as error:
+            # ragas 0.4.3 imports a module that langchain-community dropped in 0.4.2.
+            raise InputError(f"ragas cannot be imported ({error}). Mend it with: {MEND}") from error
 
         llm = LangchainLLMWrapper(model)
         metrics = {
