@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from web import ScriptedChain
+from web import ScriptedChain, wait
 
 pytest_plugins = ["web_fixtures"]
 
@@ -21,7 +21,7 @@ def violations(page: Any) -> list[tuple[str, list[str]]]:
     """Rule and elements of each violation, once nothing moves any more."""
     from axe_playwright_python.sync_playwright import Axe
 
-    page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
+    wait(page, "document.getAnimations().every((one) => one.playState !== 'running')")
     found = Axe().run(page).response["violations"]
     return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
 
@@ -56,7 +56,7 @@ def test_the_drawer_on_a_phone(visit: Any, shared: Any, dark: bool) -> None:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_widget(visit: Any, shared: Any, dark: bool) -> None:
     page = visit(f"{shared.address}/demo", dark=dark)
-    page.wait_for_function("window.FilmChat")
+    wait(page, "window.FilmChat")
     assert violations(page) == []
     page.evaluate("FilmChat.ask('Who directed The Salt Road?')")
     page.frame_locator(".film-chat-widget iframe").locator(".fc-chip").wait_for()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from web import wait
 
 pytest_plugins = ["web_fixtures"]
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.skipif(not ADDRESS, reason="pictures are taken when SCR
 def keep(page: Any, name: str) -> None:
     from PIL import Image
 
-    page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
+    wait(page, "document.getAnimations().every((one) => one.playState !== 'running')")
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(128)
     PICTURES.mkdir(exist_ok=True)
     picture.save(PICTURES / f"{name}.png", optimize=True)
@@ -56,7 +57,7 @@ def test_pictures(visit: Any, dark: bool, width: int, height: int) -> None:
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)], ids=["wide", "phone"])
 def test_pictures_of_the_widget(visit: Any, width: int, height: int) -> None:
     page = visit(f"{ADDRESS}/demo", width=width, height=height)
-    page.wait_for_function("window.FilmChat")
+    wait(page, "window.FilmChat")
     page.locator("[data-ask]").nth(2).click()
     page.frame_locator(".film-chat-widget iframe").locator(".fc-chip").first.wait_for()
     keep(page, f"demo-{'wide' if width > 900 else 'phone'}")

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from web import PlainIndex, ScriptedChain, answer, running
+from web import PlainIndex, ScriptedChain, answer, running, wait
 
 from index.settings import Settings
 from rag.answer import Answer, Question
@@ -73,7 +73,7 @@ def embed(pages: Any, chat: str, visit: Any) -> Any:
     def open_page(options: str = "", host: str = "localhost", **more: Any) -> Any:
         held["/"] = SITE.format(chat=chat, options=options)
         page = visit(f"http://{host}:{port}/", **more)
-        page.wait_for_function("window.FilmChat")
+        wait(page, "window.FilmChat")
         return page
 
     return open_page
@@ -96,11 +96,11 @@ def test_it_opens_asks_tells_and_closes(embed: Any) -> None:
     frame = page.frame_locator(".film-chat-widget iframe")
     field = frame.get_by_role("textbox", name="Ask about the film")
     field.wait_for()
-    page.wait_for_function("document.activeElement.classList.contains('film-chat-widget')")
+    wait(page, "document.activeElement.classList.contains('film-chat-widget')")
     field.fill("Where?")
     page.keyboard.press("Enter")
     frame.locator(".fc-chip").click()
-    page.wait_for_function("seen.some(([name]) => name === 'seek')")
+    wait(page, "seen.some(([name]) => name === 'seek')")
     assert names(page) == ["ready", "open", "answer", "citation", "seek"]
     assert page.evaluate("seen.at(-1)[1]") == {"seconds": 62.5}
     assert page.evaluate("seen[2][1].answer") == "Lisbon"
@@ -159,7 +159,7 @@ def test_messages_of_others_are_not_heard(embed: Any, chat: str) -> None:
     page = embed("data-open")
     frame = page.frame_locator(".film-chat-widget iframe")
     frame.get_by_role("textbox").wait_for()
-    page.wait_for_function("FilmChat.ready")
+    wait(page, "FilmChat.ready")
     page.evaluate("window.postMessage({film: 'answer', detail: {answer: 'forged'}}, '*')")
     page.evaluate("window.postMessage({film: 'close'}, '*')")
     inner = next(one for one in page.frames if one.url.startswith(chat))
@@ -174,6 +174,6 @@ def test_messages_of_others_are_not_heard(embed: Any, chat: str) -> None:
 def test_the_demo_shows_it(visit: Any, shared: Any, scripted: ScriptedChain) -> None:
     scripted.scripts["Where was the film shot?"] = lambda question: play(question, scripted)
     page = visit(f"{shared.address}/demo")
-    page.wait_for_function("window.FilmChat")
+    wait(page, "window.FilmChat")
     page.get_by_role("button", name="Where was the film shot?").click()
     page.get_by_role("list", name="Events").get_by_text("answer: Lisbon").wait_for()

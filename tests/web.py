@@ -177,3 +177,15 @@ def running(app: Any) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def wait(page: Any, condition: str) -> None:
+    """Wait until a JavaScript expression holds. Playwright would compile it in the page, which the policy forbids."""
+    page.evaluate(
+        f"""async () => {{
+            for (let left = 3000; !({condition}); left -= 1) {{
+                if (!left) throw new Error("did not come about");
+                await new Promise((go) => setTimeout(go, 20));
+            }}
+        }}"""
+    )

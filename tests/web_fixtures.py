@@ -1,4 +1,4 @@
-"""One server and one browser for all tests of the web doors; a plugin, so that each is started once."""
+"""Servers and browsers for the tests of the web doors; a plugin, so that a server is started once."""
 
 from __future__ import annotations
 
@@ -76,8 +76,9 @@ def lantern(built_settings: Settings, tmp_path_factory: pytest.TempPathFactory) 
         yield Served(address, chain, app.state.service)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Chromium, for one module: while Playwright runs, no test in this thread can run an event loop of its own."""
     from playwright.sync_api import sync_playwright
 
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

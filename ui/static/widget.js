@@ -73,7 +73,6 @@
       }
       this.build(root);
       document.body.append(this.host);
-      if ("open" in options && options.open !== "false") this.open();
     }
 
     build(root) {
@@ -200,6 +199,7 @@
   const start = () => {
     window.FilmChat = new FilmChat();
     document.dispatchEvent(new CustomEvent("filmchat:ready"));
+    if ("open" in options && options.open !== "false") window.FilmChat.open();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();

@@ -224,8 +224,8 @@ class Turn {
       label && h("p", { class: "fc-overline" }, label),
       h("p", { class: "fc-say" }, this.withNumbers(answer, chips)),
       ...answer.warnings.map((warning) => h("p", { class: "fc-warning" }, warning)),
-      this.evidence(answer),
-      this.list(answer.answered ? words.rests : words.nearest, chips),
+      answer.answered && this.evidence(answer),
+      this.list(answer.answered ? words.rests : words.nearest, chips, answer.answered ? null : this.evidence(answer)),
       this.list(words.differs, differing),
       answer.refusal === "spoiler" && this.chat.film.spoilers && this.reveal(),
       this.suggestions(answer.suggestions),
@@ -257,9 +257,9 @@ class Turn {
     return first && !answer.includes(first.quote.trim()) && h("blockquote", { class: "fc-quote" }, "“", highlighted(first), "”");
   }
 
-  list(label, chips) {
+  list(label, chips, quote = null) {
     return chips.length > 0 && h("div", { class: "fc-cited" },
-      h("p", { class: "fc-overline" }, label), h("ul", { class: "fc-chips" }, chips.map((chip) => h("li", {}, chip))));
+      h("p", { class: "fc-overline" }, label), quote, h("ul", { class: "fc-chips" }, chips.map((chip) => h("li", {}, chip))));
   }
 
   chip(citation) {

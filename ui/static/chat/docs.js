@@ -30,7 +30,7 @@ function operation(path, method, { summary, parameters = [], requestBody, respon
   const body = requestBody?.content["application/json"]?.schema;
   const result = responses[200]?.content?.["application/json"]?.schema;
   return h("section", {},
-    h("h2", {}, h("span", {}, method.toUpperCase()), path),
+    h("h2", {}, h("span", {}, method.toUpperCase()), " ", path),
     h("p", {}, summary || ""),
     fields("Query", parameters.map(({ name, schema, required }) => [name, `${typeOf(schema)}${required ? ", required" : ""}`])),
     fields("Body (JSON)", properties(body)),
