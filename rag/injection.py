@@ -77,7 +77,7 @@ _PATTERNS = (
 )
 _ORDER = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.DOTALL)
 # A turn of a chat. A screenplay writes its speakers in capitals, and without a colon.
-_TURN = re.compile(r"(?m)^\s*[\"'*_#>-]*\s*(System|Assistant|Human|User|system|assistant|human|user)\s*[*_]*\s*:")
+_TURN = re.compile(r"(?m)(?:^|[.!?…])\s*[\"'*_#>-]*\s*([Ss]ystem|[Aa]ssistant|[Hh]uman|[Uu]ser)\s*[*_]*\s*:")
 # Tags, overrides of the reading direction, and breaks inside a Latin word: nobody sees them, a model reads them.
 _UNSEEN = re.compile("[\U000e0000-\U000e007f\u202d\u202e]|(?<=[A-Za-z])[\u200b-\u200d\u2060-\u2064](?=[A-Za-z])")
 # Letters of other scripts that look like Latin ones, and signs that stand for letters.
