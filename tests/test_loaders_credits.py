@@ -55,6 +55,12 @@ def test_other_columns_and_plain_values() -> None:
     ]
 
 
+def test_a_cast_that_is_not_called_one() -> None:
+    rest = b"\nRuna Dahl,Ilse\nPeder Holm,The boy\n"
+    assert rows(parse(b"Actor,Role" + rest, "film.csv")) == ALL[:3]
+    assert rows(parse(b"Name,Role" + rest, "film-cast.csv")) == ALL[:3]
+
+
 def test_json_is_known_by_its_content() -> None:
     assert rows(parse(json.dumps({"cast": RECORDS}).encode(), "credits.txt")) == ALL[:3]
 

@@ -103,6 +103,8 @@ def test_headings() -> None:
     page += lines(72, 660, "The director", font="F2") + lines(72, 640, "Mira Kessel was born in 1984.")
     loaded = read(page, info="/Title (Press kit)")
     assert loaded.title == "Press kit"
+    for made_up in ("Microsoft Word - kit", "kit_final.indd", "Untitled 3"):
+        assert read(page, info=f"/Title ({made_up})").title is None
     assert [block.heading for block in loaded.blocks] == ["Production notes"] * 2 + ["The director"] * 2
 
 

@@ -27,7 +27,7 @@ TRACKED = (
 @pytest.fixture(scope="module")
 def kit() -> bytes:
     document = Document()
-    document.core_properties.title = "Notes on The Salt Lantern"
+    document.core_properties.title = "Document 1"
     document.add_heading("The Salt Lantern", 0)
     document.add_heading("Cast", 1)
     table = document.add_table(2, 3)
@@ -55,7 +55,7 @@ def rows(loaded: Loaded) -> list[tuple[str, str]]:
 
 def test_a_document(kit: bytes) -> None:
     loaded = parse(kit, "notes.docx")
-    assert loaded.title == "Notes on The Salt Lantern"
+    assert loaded.title == "The Salt Lantern"
     assert rows(loaded) == [
         ("The Salt Lantern", "The Salt Lantern"),
         ("Cast", "Cast"),
@@ -67,6 +67,14 @@ def test_a_document(kit: bytes) -> None:
         ("The ending, paragraph 3", "The lamp goes\nout."),
     ]
     assert loaded.counts == {"paragraphs": 5, "headings": 3}
+
+
+def test_titles() -> None:
+    document = Document()
+    document.add_paragraph("The keeper waits.")
+    for said, title in (("Notes on the film", "Notes on the film"), ("", None), ("Word Document", None)):
+        document.core_properties.title = said
+        assert parse(packed(document), "notes.docx").title == title
 
 
 def test_headings_hide_what_stands_under_them(kit: bytes) -> None:

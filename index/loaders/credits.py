@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from index.errors import PaperError
@@ -20,6 +22,9 @@ NAMES = ("name", "person", "actor", "actress", "performer", "credited as", "full
 ROLES = ("role", "roles", "character", "part", "job", "position", "title", "function", "credit")
 GROUPS = ("department", "section", "group", "category", "unit", "type")
 HEADERS = frozenset((*NAMES, *ROLES, *GROUPS))
+# columns that only a cast has; and what the file is called, where the table does not say it
+CAST = frozenset({"actor", "actress", "performer", "character"})
+CALLED = re.compile(r"cast|crew", re.IGNORECASE)
 DEEPEST = 20
 
 Row = tuple[str | None, str]
@@ -28,10 +33,13 @@ Row = tuple[str | None, str]
 def load(data: bytes, name: str) -> Loaded:
     text = decode(data)
     rows = list(_json(text) if text.lstrip()[:1] in ("{", "[") else _csv(text))
+    called = CALLED.search(PurePosixPath(name).stem)
+    whole = called.group().casefold() if called else None
     builder = TextBuilder()
     heading: str | None = None
     credited = 0
-    for group, line in rows:
+    for section, line in rows:
+        group = section or whole
         if group and group != heading:
             heading = group
             builder.add(group, f"Credits: {group}", heading=group)
@@ -121,4 +129,5 @@ def _named(record: Mapping[str, str]) -> Row:
     group = next((columns[key] for key in GROUPS if key in columns), None)
     first = [record[key] for key in (name, role) if key and record[key]]
     rest = [f"{key}: {cell}" for key, cell in record.items() if cell and key not in (name, role, group)]
-    return (record[group] or None if group else None), BETWEEN.join([*first, *rest])
+    part = record[group] if group else "cast" if CAST & columns.keys() else ""
+    return part or None, BETWEEN.join([*first, *rest])

@@ -20,6 +20,8 @@ MOST_PAGES = 2000
 EDGE_LINES = 2
 ENOUGH_PAGES = 3
 NUMBER = re.compile(r"\d+")
+# titles that programs make up
+USELESS = re.compile(r"|untitled.*|microsoft .* - .*|.*\.\w{2,5}", re.IGNORECASE)
 BOLD = re.compile(r"bold|black|heavy", re.IGNORECASE)
 
 
@@ -41,8 +43,9 @@ def load(data: bytes, name: str) -> Loaded:
         )
     text = _text(_without_edges(pages, labels), labels)
     counts = {"pages": len(pages), "pages without text": empty}
-    usable = " ".join(str(title or "").split())
-    return Loaded(text.text, tuple(text.blocks), usable or None, None, {key: n for key, n in counts.items() if n})
+    said = " ".join(str(title or "").split())
+    usable = None if USELESS.fullmatch(said) else said
+    return Loaded(text.text, tuple(text.blocks), usable, None, {key: n for key, n in counts.items() if n})
 
 
 def _opened(data: bytes) -> PdfReader:

@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from index.errors import PaperError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_MEGABYTES = 400
 MOST_XML_MEGABYTES = 64
+# what python-docx says of a document without properties
+UNTITLED = "Word Document"
 HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 CONTENTS = re.compile(r"toc ", re.IGNORECASE)
 # words and what parts them, also in text boxes and in what was inserted while changes were tracked; deleted words
@@ -45,9 +48,10 @@ def load(data: bytes, name: str) -> Loaded:
             else:
                 _add(sections, block)
         title = " ".join((document.core_properties.title or "").split())
+        loaded = sections.loaded()
     except (zipfile.BadZipFile, etree.XMLSyntaxError, KeyError, ValueError) as error:
         raise PaperError(f"it cannot be read as Word ({' '.join(str(error).split())[:200]})") from None
-    return sections.loaded(title or None)
+    return loaded if loaded.title or title in ("", UNTITLED) else replace(loaded, title=title)
 
 
 def _check_size(data: bytes) -> None:
