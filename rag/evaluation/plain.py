@@ -6,7 +6,6 @@ is near enough to the question.
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any, Final
 
@@ -24,10 +23,9 @@ from rag.answer import Answer, Citation, Question
 SIZE: Final = 1000
 OVERLAP: Final = 200
 K: Final = 4
-# Logistic fit of "the papers answer" on the similarity of the best sentence, over train dossiers.
-SLOPE: Final = 6.0
-MIDDLE: Final = 0.40
-THRESHOLD: Final = 0.5
+# Of the thresholds under which it still answers most questions, the best one on eight train dossiers: 24% right answers
+# and right refusals. Similarity hardly tells what the papers answer; refusing everything would do better.
+THRESHOLD: Final = 0.45
 
 
 class PlainChain(Runnable[Question, Answer]):
@@ -61,7 +59,7 @@ class PlainChain(Runnable[Question, Answer]):
         found = time.perf_counter()
         best = self._best(words, chunks)
         done = time.perf_counter()
-        confidence = 1 / (1 + math.exp(-SLOPE * (best[0] - MIDDLE))) if best else 0.0
+        confidence = min(1.0, max(0.0, best[0])) if best else 0.0
         answered = best is not None and confidence >= THRESHOLD
         citation = self._citation(*best[1:]) if best else None
         return Answer(
