@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TOKENS = 400  # of one answer: four short sentences, in any script
 _NAMED = re.compile(r"(?P<provider>[a-z0-9_]+):(?P<name>.+)", re.DOTALL)
-_ADDRESS = re.compile(r"(?P<name>.+?)@(?P<address>https?://\S+)")
+_ADDRESS = re.compile(r"(?P<name>.+?)@(?P<address>https?://\S*)")
 _EXAMPLE = "Allowed: provider:name such as ollama:llama3.2, openai:name@http://host:port/v1, gguf:PATH."
 
 
