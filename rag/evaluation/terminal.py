@@ -32,6 +32,8 @@ HEADLINES: Final = (
     "questions_per_second",
 )
 MOVED: Final = 10
+WIDE: Final = 110
+"""Columns of a terminal from which on the numbers are explained beside them."""
 
 
 class Asking:
@@ -75,17 +77,19 @@ def span(estimate: dict[str, Any], measure: Measure) -> str:
     return f"{figure(estimate['low'], measure)} to {figure(estimate['high'], measure)}"
 
 
-def _numbers(summary: dict[str, Any]) -> Table:
+def _numbers(summary: dict[str, Any], width: int) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("measure")
+    table.add_column("measure", no_wrap=True)
     for heading in ("value", "95% interval", "cases"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", style="dim", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("", style="dim")
     for measure in MEASURES:
         estimate = summary["measures"][measure.name]
         if estimate is not None and measure.name in HEADLINES:
+            label = [measure.label] if width >= WIDE else []
             value = figure(estimate["value"], measure)
-            table.add_row(measure.name, value, span(estimate, measure), str(estimate["n"]), measure.label)
+            table.add_row(measure.name, value, span(estimate, measure), str(estimate["n"]), *label)
     return table
 
 
@@ -115,7 +119,7 @@ def show(evaluation: Evaluation, args: argparse.Namespace) -> None:
     # Lines are for grep as much as for eyes: none is broken in two.
     console = Console(highlight=False, markup=False, soft_wrap=True)
     summary = evaluation.summary
-    console.print(_numbers(summary), soft_wrap=False)
+    console.print(_numbers(summary, console.width), soft_wrap=False)
     wrong = [f"{count} {name}" for name, count in summary["verdicts"].items() if count and name in VERDICTS]
     console.print(f"\n{summary['questions']} questions: {', '.join(wrong)}.")
     ruler = summary["ruler"]
