@@ -143,7 +143,7 @@ def test_files_that_are_no_papers(data: bytes, reason: str) -> None:
         load.parse(data, "a.txt")
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["a.txt", "a.md", "a.html"]))
 def test_any_bytes_are_a_paper_or_a_reason(data: bytes, name: str) -> None:
     try:

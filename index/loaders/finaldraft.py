@@ -18,7 +18,7 @@ SPOKEN = frozenset({"Dialogue", "Parenthetical", "Lyrics", "Singing"})
 def load(data: bytes, name: str) -> Loaded:
     from xml.etree.ElementTree import ParseError
 
-    from defusedxml import DefusedXmlException
+    from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
     from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
     try:

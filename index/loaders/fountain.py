@@ -18,7 +18,7 @@ MAGIC = re.compile("[\ue700-\ue706]")
 
 def load(data: bytes, name: str) -> Loaded:
     from screenplain.parsers.fountain import parse_lines  # type: ignore[import-untyped]
-    from screenplain.types import Action, Dialog, DualDialog, Slug, Transition  # type: ignore[import-untyped]
+    from screenplain.types import Action, Dialog, DualDialog, Slug, Transition
 
     source = _without_boneyard(MAGIC.sub("\ufffd", decode(data))).strip()
     play = parse_lines(source.splitlines())

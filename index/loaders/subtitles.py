@@ -70,7 +70,7 @@ def _cues(source: str) -> Iterator[Cue]:
     from pysubs2.exceptions import Pysubs2Error
 
     source = source.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd").strip("\ufeff\n ")
-    kind, prepare = next(found for start, *found in FORMATS if source.startswith(start))
+    kind, prepare = next((kind, prepare) for start, kind, prepare in FORMATS if source.startswith(start))
     try:
         subtitles = SSAFile.from_string(prepare(source), format_=kind, keep_html_tags=True)
     except (Pysubs2Error, ValueError) as error:

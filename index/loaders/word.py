@@ -35,7 +35,7 @@ SIGNS = {"tab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 def load(data: bytes, name: str) -> Loaded:
     from docx.table import Table
-    from lxml import etree
+    from lxml import etree  # type: ignore[import-untyped]
 
     try:
         _check_size(data)
