@@ -126,13 +126,13 @@ def _chunk(piece: Any) -> ChatGenerationChunk:
     if not isinstance(piece, dict) or not piece.get("choices"):
         error = piece.get("error", piece) if isinstance(piece, dict) else piece
         if isinstance(piece, dict) and "choices" in piece:  # the last one may hold numbers only
-            return ChatGenerationChunk(message=AIMessageChunk(""))
+            return ChatGenerationChunk(message=AIMessageChunk(content=""))
         raise ValueError(f"llama.cpp said: {str(error)[:200]}")
     choice = piece["choices"][0]
     finish = choice.get("finish_reason")
     return ChatGenerationChunk(
         message=AIMessageChunk(
-            (choice.get("delta") or {}).get("content") or "",
+            content=(choice.get("delta") or {}).get("content") or "",
             response_metadata={"finish_reason": finish} if finish else {},
         )
     )
