@@ -74,21 +74,21 @@ def test_spoilers_stay_back_until_the_visitor_has_seen_the_film(visit: Any, lant
     assert "grandmother" not in ask(page, ENDING).inner_text()
     page.get_by_role("switch", name="I have seen the film").check()
     assert "grandmother" in ask(page, ENDING).inner_text()
-    page.reload()
+    page.reload(wait_until="commit")
     assert page.get_by_role("switch", name="I have seen the film").is_checked()
 
 
 def test_a_shared_link_asks_once_and_history_stays_in_this_browser(visit: Any, lantern: Any) -> None:
     page = visit(f"{lantern.address}/?q=Who%20directed%20it%3F")
     page.locator(".fc-chip").first.wait_for()
-    page.reload()
+    page.reload(wait_until="commit")
     page.locator(".fc-chip").first.wait_for()
     assert page.locator(".fc-turn").count() == 1
     assert visit(lantern.address).locator(".fc-turn").count() == 0
     page.get_by_role("button", name="New chat").click()
     assert page.locator(".fc-turn").count() == 0
     assert "?q=" not in page.url
-    page.reload()
+    page.reload(wait_until="commit")
     page.get_by_role("button", name="Who directed it?").wait_for()
     assert page.locator(".fc-turn").count() == 0
 
@@ -252,7 +252,7 @@ def test_light_and_dark_can_be_chosen(visit: Any, shared: Any) -> None:
     light = page.get_by_role("button", name="Dark").evaluate(f"() => {ground}")
     page.get_by_role("button", name="Dark").click()
     dark = page.evaluate(ground)
-    page.reload()
+    page.reload(wait_until="commit")
     page.get_by_role("button", name="Light").wait_for()
     assert page.evaluate(ground) == dark != light
 
