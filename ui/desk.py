@@ -54,7 +54,7 @@ class Desk:
     def __init__(self, chain: Any, *, deadline: float, hands: int | None = None, waiting: int = WAITING) -> None:
         self.chain = chain
         self.deadline = deadline
-        self.hands = hands or max(4, os.cpu_count() or 1)
+        self.hands = hands or max(2, os.cpu_count() or 1)
         self.room = self.hands + waiting
         self.places: set[Place] = set()
         self._pool = ThreadPoolExecutor(self.hands, thread_name_prefix="answer")

@@ -22,6 +22,8 @@ from ui.questions import QuestionLog, Verdict, log_path
 
 QUESTION = 500
 HISTORY = 10
+# The reader keeps the cores busy: as many questions at once as there are cores. A language model is mostly waited for.
+MODEL_HANDS = 8
 
 # How the log calls a question that found nothing. A greeting or a question on another matter is not "in vain".
 IN_VAIN = "not in the documents"
@@ -44,7 +46,7 @@ class Service:
         """A service around a chain as `rag.build_chain` makes it."""
         return cls(
             settings=settings,
-            desk=Desk(chain, deadline=settings.deadline),
+            desk=Desk(chain, deadline=settings.deadline, hands=MODEL_HANDS if settings.model else None),
             film=chain.film,
             palette=palette(chain.film.colour),
             visitors=Visitors(load_secret(settings.index / "visitors.secret")),
