@@ -24,8 +24,8 @@ def test_answers_are_verbatim(dossiers: list[Dossier]) -> None:
 
 
 def test_dev_films_are_not_train_films(dossiers: list[Dossier]) -> None:
-    dev = {dossier.title for dossier in dossiers if dossier.dev}
-    train = {dossier.title for dossier in dossiers if not dossier.dev}
+    dev = {paper["text"] for dossier in dossiers if dossier.dev for paper in dossier.papers}
+    train = {paper["text"] for dossier in dossiers if not dossier.dev for paper in dossier.papers}
     assert len(dev) > 40 and len(train) > 120
     assert not dev & train
 
