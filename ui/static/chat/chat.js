@@ -254,7 +254,7 @@ class Turn {
   /** The words of the first citation, unless the answer says just these. */
   evidence({ answer, citations }) {
     const [first] = citations;
-    return first && !answer.includes(first.quote.trim()) && h("blockquote", { class: "fc-quote" }, "“", highlighted(first), "”");
+    return first && !answer.includes(first.quote.trim()) && h("blockquote", { class: "fc-quote" }, highlighted(first));
   }
 
   list(label, chips, quote = null) {
