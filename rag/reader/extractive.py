@@ -25,6 +25,7 @@ ASKED = 96  # tokens of the question, its end where it is longer
 HISTORY = 3  # questions before this one that are read with it
 WINDOW, STRIDE = 300, 220  # tokens of a passage read at once, and from one window to the next
 SPAN = 48  # tokens of the longest answer
+RETRIEVED = 8.0  # weight of the retriever's score; dev films: right spans 0.615 -> 0.636, AUC unchanged
 BATCH = 8  # windows whose lower half is computed at once
 KEPT = 400  # passages whose lower half is kept, about 0.2 MB each
 
@@ -67,7 +68,7 @@ class ExtractiveReader:
             start, end, score = found
             if id(passage) not in best or score > best[id(passage)].score:
                 best[id(passage)] = Reading(passage, start, end, score, self._probability(score))
-        return sorted(best.values(), key=lambda reading: -reading.score)
+        return sorted(best.values(), key=rank, reverse=True)
 
     def confidence(self, readings: Sequence[Reading]) -> float:
         """The probability that the best reading answers, as calibrated on the dev films; 0 without readings."""
@@ -112,6 +113,11 @@ class ExtractiveReader:
         for begin in range(0, max(1, len(inner) - (WINDOW - STRIDE)), STRIDE):
             part = slice(begin, begin + WINDOW)
             yield [*first, *inner[part], last], [*[(-1, -1)] * len(first), *places[part], (-1, -1)]
+
+
+def rank(reading: Reading) -> float:
+    """How well a passage answers: the reader's word, and a little of how near the retriever found it."""
+    return reading.score + RETRIEVED * float(reading.passage.metadata.get("score") or 0.0)
 
 
 def readable(text: str) -> str:
