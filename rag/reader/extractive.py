@@ -25,7 +25,7 @@ ASKED = 96  # tokens of the question, its end where it is longer
 HISTORY = 3  # questions before this one that are read with it
 WINDOW, STRIDE = 300, 220  # tokens of a passage read at once, and from one window to the next
 SPAN = 48  # tokens of the longest answer
-RETRIEVED = 8.0  # weight of the retriever's score; dev films: right spans 0.615 -> 0.636, AUC unchanged
+RETRIEVED = 4.0  # weight of the retriever's score; dev films: right spans 0.615 -> 0.626, AUC unchanged
 BATCH = 8  # windows whose lower half is computed at once
 KEPT = 400  # passages whose lower half is kept, about 0.2 MB each
 
