@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.reader.runtime import WEIGHTS, Floats, Runtime
+from rag.retrieve import standalone
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from rag.reader import Reading
 
 ASKED = 96  # tokens of the question, its end where it is longer
-HISTORY = 3  # questions before this one that are read with it
 WINDOW, STRIDE = 300, 220  # tokens of a passage read at once, and from one window to the next
 SPAN = 48  # tokens of the longest answer
 RETRIEVED = 4.0  # weight of the retriever's score; dev films: right spans 0.615 -> 0.626, AUC unchanged
@@ -56,7 +56,7 @@ class ExtractiveReader:
 
         if not passages:
             return []
-        asked = self._asked(" ".join([*question.history[-HISTORY:], question.text]))
+        asked = self._asked(standalone(question))
         halves = self._lower(passages)
         rows = [(passage, half) for passage, parts in zip(passages, halves, strict=True) for half in parts]
         logits = self._runtime.upper([np.concatenate([asked, half.states.astype(np.float32)]) for _, half in rows])
