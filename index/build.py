@@ -16,6 +16,7 @@ from index.embed import SentenceEmbeddings, load_embeddings
 from index.errors import IndexDamaged, IndexMissing, InputError, KarmalinkError
 from index.film import FILE, Film, read_film
 from index.paper import Loaded, Paper, Skipped
+from index.sentences import Sentences, sentence_texts
 from index.split import split
 from index.store import Index, PaperInfo, Store, check_files, check_server, hashes
 from index.version import Version
@@ -97,10 +98,14 @@ def _build(
     manifest = _manifest(settings, embeddings, plan)
     if old is not None and before and _same(old, manifest, settings):
         return _report(plan, old, 0, old.manifest["warnings"], started, changed=False)
-    vectors, embedded = _vectors(old, before, embeddings, plan.passages, tell)
+    texts = [passage.page_content for passage in plan.passages]
+    parts = [sentence_texts(text) for text in texts]
+    lines = [line for part in parts for line in part]
+    rows, embedded = _vectors(old, before, embeddings, texts, lines, tell)
+    vectors, told = rows[: len(texts)], Sentences.of(rows[len(texts) :], [len(part) for part in parts])
     path = version.new_version(settings.index)
     try:
-        made = _write(path, settings, plan, manifest, vectors, tell)
+        made = _write(path, settings, plan, manifest, vectors, told, tell)
         made = _checked(made, settings, check, tell)
     except BaseException:
         _remove(path, settings.chroma)
@@ -205,24 +210,24 @@ def _vectors(
     old: Version | None,
     before: dict[str, Any],
     embeddings: SentenceEmbeddings,
-    passages: Sequence[Document],
+    passages: Sequence[str],
+    lines: Sequence[str],
     tell: Progress,
 ) -> tuple[np.ndarray, int]:
-    """One row a passage, and how many had to be embedded; the same words have the same vector as before."""
+    """One row a passage, then one a sentence, and how many passages had to be embedded; the same words have the same
+    vector as before."""
     import numpy as np
 
     known: dict[str, np.ndarray] = {}
     if old is not None and before and old.manifest["model"]["fingerprint"] == embeddings.fingerprint:
         known = _known_vectors(old, before)
-    keys = [_key(passage.page_content) for passage in passages]
-    missing = [number for number, key in enumerate(keys) if key not in known]
+    texts = {_key(text): text for text in [*passages, *lines]}
+    missing = [key for key in texts if key not in known]
+    fresh = sum(_key(text) not in known for text in passages)
     tell("embed", 0, len(missing))
-    found = embeddings.encode(
-        [passages[number].page_content for number in missing], lambda done, total: tell("embed", done, total)
-    )
-    for number, row in zip(missing, found, strict=True):
-        known[keys[number]] = row
-    return np.stack([known[key] for key in keys]).astype(np.float32), len(missing)
+    found = embeddings.encode([texts[key] for key in missing], lambda done, total: tell("embed", done, total))
+    known.update(zip(missing, found, strict=True))
+    return np.stack([known[_key(text)] for text in [*passages, *lines]]).astype(np.float32), fresh
 
 
 def _known_vectors(old: Version, before: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -230,23 +235,33 @@ def _known_vectors(old: Version, before: dict[str, Any]) -> dict[str, np.ndarray
 
     try:
         rows = np.load(old.path / version.VECTORS)
+        told = Sentences.load(old.path / version.SENTENCES).rows
     except (OSError, ValueError, EOFError):
         return {}
     texts = [
         paper["text"][values["start"] : values["end"]] for paper in before.values() for values in paper["passages"]
     ]
-    if rows.ndim != 2 or len(rows) != len(texts):
+    lines = [line for text in texts for line in sentence_texts(text)]
+    if rows.ndim != 2 or len(rows) != len(texts) or len(told) != len(lines):
         return {}
-    return dict(zip(map(_key, texts), rows, strict=True))
+    # Passages last: a passage of one sentence keeps its own vector, which has more digits.
+    return {_key(text): row for text, row in [*zip(lines, told, strict=True), *zip(texts, rows, strict=True)]}
 
 
 def _write(
-    path: Path, settings: Settings, plan: Plan, manifest: dict[str, Any], vectors: np.ndarray, tell: Progress
+    path: Path,
+    settings: Settings,
+    plan: Plan,
+    manifest: dict[str, Any],
+    vectors: np.ndarray,
+    told: Sentences,
+    tell: Progress,
 ) -> Version:
     import numpy as np
 
     with (path / version.VECTORS).open("wb") as file:
         np.save(file, vectors)
+    told.save(path / version.SENTENCES)
     papers = {
         paper.name: {
             "sha256": paper.sha256,

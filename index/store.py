@@ -21,6 +21,7 @@ from index.embed import load_embeddings
 from index.errors import IndexDamaged, IndexStale, KarmalinkError
 from index.film import Film
 from index.paper import Block, Skipped, place_at
+from index.sentences import Sentences
 from index.version import Version
 
 if TYPE_CHECKING:
@@ -85,9 +86,7 @@ class Store:
                     "batch_size": min(100, threshold),
                     "sync_threshold": threshold,
                 }
-                collection = self._client.create_collection(
-                    name, embedding_function=None, configuration={"hnsw": hnsw}
-                )
+                collection = self._client.create_collection(name, embedding_function=None, configuration={"hnsw": hnsw})
                 # two entries are the fewest that Chroma writes out
                 for part in [*_parts(numbers), *([numbers] if len(numbers) == 1 else [])]:
                     collection.upsert(
@@ -225,6 +224,12 @@ class Index:
         self.skipped = [Skipped(**values) for values in opened.manifest["skipped"]]
         self.warnings: list[str] = list(opened.manifest["warnings"])
         self._marks = sum(map(_is_marked, self.passages))
+        try:
+            self.sentences = Sentences.load(opened.path / version.SENTENCES)
+        except (OSError, ValueError) as error:
+            raise opened.damaged(str(error), version.SENTENCES) from None
+        if len(self.sentences) != len(self.passages):
+            raise opened.damaged(f"it is for {len(self.sentences)} passages", version.SENTENCES)
         self._store = Store(opened.path, server)
         counts = self._store.open()
         if counts != (len(self.passages) - self._marks, self._marks):

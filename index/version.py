@@ -18,11 +18,12 @@ from typing import Any
 
 from index.errors import IndexDamaged, IndexLocked, IndexMissing, InputError
 
-SCHEMA = 1
+SCHEMA = 2
 POINTER = "current"
 MANIFEST = "manifest.json"
 PAPERS = "papers.json"
 VECTORS = "vectors.npy"
+SENTENCES = "sentences.npz"
 STORE = "store"
 LEASE = "lease"
 LOCK = "lock"

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from index.sentences import sentences
 from rag.answer import Citation
 from rag.kind import Kind
-from rag.span import clean, said, sentence_at, sentences
+from rag.span import clean, said, sentence_at
 from rag.words import stems
 
 if TYPE_CHECKING:

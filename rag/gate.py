@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from index.sentences import sentences
 from rag.injection import speaks_to_machine
 from rag.lexicon import FUNCTION, NEGATIONS, NUMBERS, PRONOUNS, SAME, TELLING
-from rag.span import sentences
 from rag.words import stems
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from langchain_core.documents import Document
@@ -20,16 +20,31 @@ if TYPE_CHECKING:
     from index.settings import Settings
     from index.store import Index
 
-# score = cosine + LEXICAL x BM25, tuned on the dev dossiers by `python -m rag.tune`.
-LEXICAL = 0.06
+# score = cosine of passage and of its nearest sentence, half each, + LEXICAL x BM25; tuned on the dev dossiers by
+# `python -m rag.tune`.
+LEXICAL = 0.03
 POOL = 64  # passages each side puts forward
 HISTORY = 3  # questions before this one that are searched with it
+
+
+class Near(NamedTuple):
+    """One passage: its ordinal, its cosine, the cosine of its nearest sentence, its BM25."""
+
+    at: int
+    cosine: float
+    sentence: float
+    words: float
+
+    @property
+    def score(self) -> float:
+        return (self.cosine + self.sentence) / 2 + LEXICAL * self.words
 
 
 class FilmRetriever(BaseRetriever):
     """The `k` passages nearest to a question, best first.
 
-    Each comes as a copy with `score` (cosine + weighted BM25), `similarity` (cosine) and `bm25` in its metadata.
+    Each comes as a copy with `score` (what it is ranked by), `similarity` (the passage's cosine), `sentence` (its
+    nearest sentence's) and `bm25` in its metadata.
     Passages under embargo never come, passages that give the story away only with `spoilers`.
     """
 
@@ -59,7 +74,7 @@ class FilmRetriever(BaseRetriever):
         today = datetime.date.today()
         # Half by the question with its history, half by itself: nobody knows whether it goes on or begins anew.
         queries = list(dict.fromkeys([standalone(question), question.text]))
-        vector = np.mean([self.embeddings.embed_query(query) for query in queries], axis=0)
+        vector = np.mean([self.embeddings.embed_query(query) for query in queries], axis=0, dtype=np.float32)
         length = float(np.linalg.norm(vector))
         near = self.index.search(vector.tolist(), POOL, spoilers=question.spoilers, today=today)
         dense = {at: cosine * length for at, cosine in near}
@@ -67,18 +82,21 @@ class FilmRetriever(BaseRetriever):
         words = np.mean([self._lexical.scores(query, allowed) for query in queries], axis=0)
         # A passage that only its words put forward is at most as near as the last one of the dense side.
         floor = min(dense.values(), default=0.0)
-        pool = {*dense, *(int(at) for at in np.argsort(-words, kind="stable")[:POOL] if words[at] > 0)}
-        scored = [(dense.get(at, floor) + LEXICAL * float(words[at]), at) for at in pool]
-        best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[: k or self.k]
-        return [self._found(at, score, dense.get(at, floor), float(words[at])) for score, at in best]
+        pool = sorted({*dense, *(int(at) for at in np.argsort(-words, kind="stable")[:POOL] if words[at] > 0)})
+        near_lines = self.index.sentences.nearest(vector, pool)
+        found = [
+            Near(at, dense.get(at, floor), line, float(words[at])) for at, line in zip(pool, near_lines, strict=True)
+        ]
+        return [self._found(one) for one in sorted(found, key=lambda one: (-one.score, one.at))[: k or self.k]]
 
     def _allowed(self, spoilers: bool, today: datetime.date) -> np.ndarray:
         """Which passages may be shown, by the rule the index itself searches by."""
         return (self._embargo <= int(today.strftime("%Y%m%d"))) & (spoilers | ~self._spoiler)
 
-    def _found(self, at: int, score: float, similarity: float, bm25: float) -> Document:
-        passage: Document = self.index.passages[at]
-        extra = {"score": round(score, 6), "similarity": round(similarity, 6), "bm25": round(bm25, 6)}
+    def _found(self, one: Near) -> Document:
+        passage: Document = self.index.passages[one.at]
+        extra = {"score": one.score, "similarity": one.cosine, "sentence": one.sentence, "bm25": one.words}
+        extra = {name: round(number, 6) for name, number in extra.items()}
         return Document(page_content=passage.page_content, metadata=passage.metadata | extra)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from index.sentences import sentences
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", "‘": "’"}
 _CLOSERS = {closer: opener for opener, closer in _PAIRS.items()}
@@ -10,16 +10,6 @@ _LEADING = ",;:.!?–—-•*·|/\\…_ \t\r\n\u00a0"
 _TRAILING = ",;:–—-•*·|/\\_ \t\r\n\u00a0"
 _WORD = 30  # characters a cut word may be mended by; scripts without spaces would swallow the line
 _REACH = 60  # characters within which a bracket's other half is taken in
-
-
-@lru_cache(maxsize=4096)
-def sentences(text: str) -> tuple[tuple[int, int], ...]:
-    """The sentences of a passage as offsets, without the white space around them; none runs on into a new paragraph."""
-    from index.loaders.text import paragraphs
-    from index.split import sentences as split
-
-    found = ((low + s, low + e) for low, high in paragraphs(text) for s, e in split(text[low:high]))
-    return tuple((start, end) for start, end in (_strip(text, s, e) for s, e in found) if start < end)
 
 
 def sentence_at(text: str, start: int, end: int) -> tuple[int, int]:
@@ -51,14 +41,6 @@ def clean(text: str, start: int, end: int) -> tuple[int, int]:
 def said(text: str) -> str:
     """Text on one line, as it is shown."""
     return " ".join(text.split())
-
-
-def _strip(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from rich.table import Table
 from index.embed import SentenceEmbeddings, load_embeddings
 from index.film import PaperMeta
 from index.load import finish, parse
+from index.sentences import Sentences, sentence_texts
 from index.settings import Settings
 from index.split import split
 from rag.retrieve import HISTORY, Lexical
@@ -30,40 +31,37 @@ CUTS = (1, 3, 5, 8)
 
 @dataclass(frozen=True)
 class Asked:
-    """One question against its film's n passages: arrays of n, with its history (joined) and without (alone)."""
+    """One question against its film's n passages. `sides` (2, 3, n): with its history and without, the cosine of the
+    passage, that of its nearest sentence, and BM25."""
 
     wanted: np.ndarray
     follows: bool
-    cosine: np.ndarray
-    cosine_alone: np.ndarray
-    words: np.ndarray
-    words_alone: np.ndarray
+    sides: np.ndarray
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """Weights of the two sides, and the share that the question without its history has."""
+    """Weights of the three sides, and the share that the question without its history has."""
 
-    cosine: float = 1.0
+    cosine: float = 0.0
+    sentence: float = 0.0
     words: float = 0.0
-    alone: float = 0.0
-
-    def __str__(self) -> str:
-        share = f", {self.alone} of it without history" if self.alone else ""
-        return f"{self.cosine:g} x cosine + {self.words:g} x BM25{share}"
+    alone: float = 0.5
 
     def score(self, question: Asked) -> np.ndarray:
         """The score of every passage of the question's film."""
-        joined: np.ndarray = self.cosine * question.cosine + self.words * question.words
-        apart: np.ndarray = self.cosine * question.cosine_alone + self.words * question.words_alone
-        return (1 - self.alone) * joined + self.alone * apart
+        joined, apart = np.einsum("w,swn->sn", (self.cosine, self.sentence, self.words), question.sides)
+        return np.asarray((1 - self.alone) * joined + self.alone * apart)
 
 
 FUSIONS = (
-    Fusion(),
-    Fusion(cosine=0.0, words=1.0),
-    *(Fusion(words=weight) for weight in (0.02, 0.04, 0.06, 0.08, 0.12)),
-    *(Fusion(words=0.06, alone=share) for share in (0.3, 0.5, 0.7, 1.0)),
+    Fusion(cosine=1),
+    Fusion(sentence=1),
+    Fusion(words=1),
+    Fusion(cosine=1, words=0.06),
+    *(Fusion(cosine=0.5, sentence=0.5, words=weight) for weight in (0.0, 0.02, 0.03, 0.04, 0.06)),
+    *(Fusion(cosine=share, sentence=1 - share, words=0.03) for share in (0.2, 0.35, 0.65)),
+    *(Fusion(cosine=0.5, sentence=0.5, words=0.03, alone=share) for share in (0.0, 0.3, 0.7, 1.0)),
 )
 
 
@@ -88,19 +86,31 @@ def asked(film: dict[str, Any], cut: list[Document], embeddings: SentenceEmbeddi
     questions = [question for question in film["questions"] if question["answer"]]
     alone = [question["q"] for question in questions]
     joined = [" ".join([*question.get("history", [])[-HISTORY:], question["q"]]) for question in questions]
-    vectors = embeddings.encode([*(p.page_content for p in cut), *alone, *joined])
-    texts, apart, together = np.split(vectors, [len(cut), len(cut) + len(alone)])
+    vectors, lines = embedded(cut, embeddings)
     lexical = Lexical([passage.page_content for passage in cut])
-    for question, q, qj, one, all_ in zip(questions, apart, together, alone, joined, strict=True):
+    asked_for = embeddings.encode([*joined, *alone])
+    for number, question in enumerate(questions):
         accepted = [question["answer"], *question.get("also", [])]
+        sides = [
+            (vectors @ vector, np.array(lines.nearest(vector, range(len(cut)))), lexical.scores(text))
+            for vector, text in (
+                (asked_for[number], joined[number]),
+                (asked_for[len(questions) + number], alone[number]),
+            )
+        ]
         yield Asked(
             wanted=np.array([p.metadata["document"] == question["doc"] and _holds(p, accepted) for p in cut]),
             follows=bool(question.get("history")),
-            cosine=texts @ qj,
-            cosine_alone=texts @ q,
-            words=lexical.scores(all_),
-            words_alone=lexical.scores(one),
+            sides=np.array(sides),
         )
+
+
+def embedded(cut: list[Document], embeddings: SentenceEmbeddings) -> tuple[np.ndarray, Sentences]:
+    """The vectors of the passages and of their sentences, as a build would make them."""
+    texts = [passage.page_content for passage in cut]
+    parts = [sentence_texts(text) for text in texts]
+    rows = embeddings.encode([*texts, *(line for part in parts for line in part)])
+    return rows[: len(texts)], Sentences.of(rows[len(texts) :], [len(part) for part in parts])
 
 
 def _holds(passage: Document, accepted: list[str]) -> bool:
@@ -125,12 +135,12 @@ def main() -> None:
         for question in asked(film, passages(film, settings.passage_words), embeddings)
     ]
     table = Table(title=f"{len(questions)} answerable questions of the dev films")
-    for name in ("fusion", *(f"recall@{cut}" for cut in CUTS), "follow-ups @8"):
+    for name in ("passage", "sentence", "BM25", "alone", *(f"recall@{cut}" for cut in CUTS), "follow-ups @8"):
         table.add_column(name)
     follow = [question for question in questions if question.follows]
     for fusion in FUSIONS:
         cells = [recall(questions, fusion, cut) for cut in CUTS] + [recall(follow, fusion, CUTS[-1])]
-        table.add_row(str(fusion), *(f"{cell:.3f}" for cell in cells))
+        table.add_row(*(f"{weight:g}" for weight in vars(fusion).values()), *(f"{cell:.3f}" for cell in cells))
     Console().print(table)
 
 

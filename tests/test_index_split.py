@@ -13,9 +13,7 @@ from index.load import finish, parse
 from index.paper import Block, Loaded, Paper
 from index.split import join_places, sentences, size, split
 
-TALK = st.text(
-    st.sampled_from(list("ab é“”\"'’.!?…។。 \n\r\t\u2028\x00\x85😀\u200dខ្ញ\ud800()[]")), max_size=400
-)
+TALK = st.text(st.sampled_from(list("ab é“”\"'’.!?…។。 \n\r\t\u2028\x00\x85😀\u200dខ្ញ\ud800()[]")), max_size=400)
 PROSE = st.lists(
     st.sampled_from(
         [

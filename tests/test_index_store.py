@@ -141,7 +141,7 @@ def test_an_index_of_another_model_or_layout_is_refused(index_copy: Settings) ->
     for key, value, said in (
         ("model", {"name": "other", "fingerprint": "x"}, "embedding model: other -> all-MiniLM-L6-v2"),
         ("model", {**stands.manifest["model"], "fingerprint": "x"}, "x -> "),
-        ("schema", 0, "layout: 0 -> 1"),
+        ("schema", 0, f"layout: 0 -> {version.SCHEMA}"),
     ):
         version.write(stands.path / version.MANIFEST, version.dump({**stands.manifest, key: value}))
         with pytest.raises(IndexStale, match=said):

@@ -18,7 +18,7 @@ from index.split import split
 from rag.answer import Answer, Citation, Question
 
 # Papers, titles and questions are strangers' words: these carry what must never run.
-MARKUP = "<img src=x onerror=\"window.hacked=1\"> ![pixel](https://evil.example/p.png) [click](javascript:hacked=1)"
+MARKUP = '<img src=x onerror="window.hacked=1"> ![pixel](https://evil.example/p.png) [click](javascript:hacked=1)'
 
 FILM_TOML = """
 title = "The Salt Road <b>"

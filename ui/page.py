@@ -157,7 +157,6 @@ class Gate:
         plain = {**_without(scope, b"origin", b"accept-encoding"), "query_string": b"", "method": "GET"}
         await self.app(plain, receive, held)
 
-
     def _ours(self, page: str) -> str:
         page = FOREIGN.sub("", page).replace('<meta charset="utf-8" />', self.head, 1)
         page = page.replace("shrink-to-fit=no", "interactive-widget=resizes-content", 1)

@@ -31,12 +31,8 @@ class Encoder:
             for name in file.keys():  # noqa: SIM118 - not a mapping
                 if "position_ids" not in name and "pooler" not in name:
                     self._weights[name] = onnxruntime.OrtValue.ortvalue_from_numpy(file.get_tensor(name))
-        options.add_external_initializers(
-            list(self._weights), list(self._weights.values())
-        )
-        self._session = onnxruntime.InferenceSession(
-            GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        options.add_external_initializers(list(self._weights), list(self._weights.values()))
+        self._session = onnxruntime.InferenceSession(GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"])
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors of shape len(texts) x 384, float32; all texts in one batch."""

@@ -118,9 +118,21 @@ def question_text(question: str, history: Sequence[str]) -> str:
     return " ".join([*history, question])
 
 
-def spoken(asked: Asked, rng: random.Random) -> str:
-    """The question as one visitor might type it: with its history or standalone, at times careless."""
+# What a visitor who types keywords leaves out.
+LEFT_OUT = frozenset(
+    "a an the is are was were be been do does did has have had of to in on at for by with from and or that this these "
+    "those it its there who what which whose whom i me my you your can could would will please tell".split()
+)
+
+
+def spoken(asked: Asked, before: Sequence[Asked], rng: random.Random) -> str:
+    """The question as one visitor might type it: with its history or standalone, at times careless.
+
+    A question that needs none may follow another one of the film, out of `before`: what was asked then must not
+    turn the answer."""
     text = question_text(asked.text, asked.history) if rng.random() < 0.8 else asked.standalone
+    if not asked.history and before and rng.random() < 0.08:
+        text = question_text(text, [rng.choice(before).standalone])
     chance = rng.random()
     if chance < 0.08:
         text = text.lower()
@@ -128,7 +140,15 @@ def spoken(asked: Asked, rng: random.Random) -> str:
         text = text.rstrip("?")
     elif chance < 0.24:
         text = _slip(text, rng)
+    elif chance < 0.30:
+        text = _keywords(text)
     return text
+
+
+def _keywords(text: str) -> str:
+    """The words that carry the question; all of it when fewer than three do."""
+    words = [word for word in text.rstrip("?").split() if word.lower() not in LEFT_OUT]
+    return " ".join(words) if len(words) >= 3 else text
 
 
 def _slip(text: str, rng: random.Random) -> str:

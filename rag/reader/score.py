@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from index.embed import load_embeddings
+from index.embed import SentenceEmbeddings, load_embeddings
 from index.settings import Settings
 from rag.answer import Question
 from rag.evaluation.metrics import hit, token_f1
@@ -28,7 +28,7 @@ from rag.reader import Reader, load_reader
 from rag.reader.data import DOSSIERS
 from rag.retrieve import FilmRetriever
 from rag.span import sentence_at
-from rag.tune import films, passages
+from rag.tune import embedded, films, passages
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class Outcome:
 class MemoryIndex:
     """A film's passages searched in memory; what a retriever needs of an index, without files."""
 
-    def __init__(self, found: Sequence[Document], vectors: np.ndarray) -> None:
-        self.passages, self._vectors = list(found), vectors
+    def __init__(self, found: list[Document], embeddings: SentenceEmbeddings) -> None:
+        self.passages = found
+        self._vectors, self.sentences = embedded(found, embeddings)
 
     def search(self, vector: Sequence[float], k: int, **_: Any) -> list[tuple[int, float]]:
         near = self._vectors @ np.asarray(vector, dtype=np.float32)
@@ -64,9 +65,7 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """Every question of a dossier, asked."""
     cut = passages(film, settings.passage_words)
-    retriever = FilmRetriever(
-        index=MemoryIndex(cut, embeddings.encode([passage.page_content for passage in cut])), embeddings=embeddings
-    )
+    retriever = FilmRetriever(index=MemoryIndex(cut, embeddings), embeddings=embeddings)
     for item in film["questions"]:
         question = Question(text=item["q"], history=item.get("history") or [])
         found = retriever.retrieve(question)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from index.sentences import sentences
 from rag.retrieve import standalone
 from rag.similar import Similarity
-from rag.span import sentences
 from rag.words import stems
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from rag.reader.network import BITS, Network, Shape, load_base, quantise
 SEED = 20260101
 LONGEST = 320  # tokens of question and passage together
 CUTS = ((45, 75), (75, 115))  # window sizes in words, drawn once a film and cut
+SHARES = (0.55, 0.45)  # of the questions asked of each cut: short windows cost half
 
 
 class Films:
@@ -67,7 +68,7 @@ class Films:
         """The examples of one pass over all questions: two windows a question, one of them with the answer."""
         for film, dossier in enumerate(self.dossiers):
             for number, asked in enumerate(dossier.questions):
-                cut = rng.randrange(len(CUTS))
+                cut = rng.choices(range(len(CUTS)), SHARES)[0]
                 key = f"{film}/{cut}"
                 right: list[tuple[int, list[tuple[int, int]]]] = []
                 wrong: list[tuple[int, list[tuple[int, int]]]] = []
@@ -79,7 +80,7 @@ class Films:
                         right.append((window, spans))
                     elif not spans_in(here.text, asked.answers):
                         wrong.append((window, []))
-                text = spoken(asked, rng)
+                text = spoken(asked, dossier.questions, rng)
                 chosen = right[:1] if right and rng.random() < 0.9 else [rng.choice(right)] if right else []
                 hard = [min(int(rng.expovariate(0.6)), len(wrong) - 1) for _ in range(2)] if wrong else []
                 chosen += [wrong[place] for place in dict.fromkeys(hard)][: 2 - len(chosen)]
@@ -215,11 +216,15 @@ class Masters:
     def state_dict(self) -> dict[str, Any]:
         return {"weights": self.masters, "optimiser": self.optimiser.state_dict()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        for name, weight in state["weights"].items():
+    @torch.no_grad()
+    def begin(self, weights: dict[str, Tensor]) -> None:
+        for name, weight in weights.items():
             self.masters[name].copy_(weight)
-        self.optimiser.load_state_dict(state["optimiser"])
         self.share(rounded=False)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.begin(state["weights"])
+        self.optimiser.load_state_dict(state["optimiser"])
 
 
 def batches(films: Films, rng: random.Random, size: int) -> Iterator[list[Example]]:
@@ -240,6 +245,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rag.reader.train", description=__doc__)
     parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
     parser.add_argument("--out", type=Path, default=Path("build/reader/checkpoint.pt"))
+    parser.add_argument("--start", type=Path, help="a checkpoint whose weights a further round begins with")
     parser.add_argument("--steps", type=int, default=960)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-4)
@@ -255,14 +261,18 @@ def main(argv: list[str] | None = None) -> int:
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name.startswith(("upper_layers", "head")))
     masters = Masters(network, options.rate)
-    step = 0
+    step = before = 0
+    if options.start:
+        begun: dict[str, Any] = torch.load(options.start, map_location=device, weights_only=True)
+        masters.begin(begun["masters"]["weights"])
+        before = begun["step"] + begun.get("before", 0)
     if options.out.exists():
         saved: dict[str, Any] = torch.load(options.out, map_location=device, weights_only=True)
         masters.load_state_dict(saved["masters"])
         step = saved["step"]
     seen = [dossier for dossier in read_dossiers(options.dossiers) if not dossier.dev]
     films = Films(network.eval(), base_tokenizer(), seen, device, options.out.with_name("ranking.json"))
-    stream = batches(films, random.Random(SEED + step), options.batch)
+    stream = batches(films, random.Random(SEED + before + step), options.batch)
     network.train()
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"), TimeRemainingColumn())
     mean, began, written = 0.0, time.monotonic(), time.monotonic()
@@ -280,15 +290,15 @@ def main(argv: list[str] | None = None) -> int:
             if step % 20 == 0:
                 print(f"step {step} loss {mean:.3f} seconds {time.monotonic() - began:.0f}", flush=True)
             if time.monotonic() - written > 300 or step == options.steps:
-                save(options.out, masters, step)
+                save(options.out, masters, step, before)
                 written = time.monotonic()
     return 0
 
 
-def save(out: Path, masters: Masters, step: int) -> None:
-    """Write the checkpoint beside the old one, then put it in its place."""
+def save(out: Path, masters: Masters, step: int, before: int) -> None:
+    """Write the checkpoint beside the old one, then put it in its place. `before`: the steps of earlier rounds."""
     part = out.with_suffix(".part")
-    torch.save({"masters": masters.state_dict(), "step": step}, part)
+    torch.save({"masters": masters.state_dict(), "step": step, "before": before}, part)
     part.replace(out)
 
 
