@@ -84,6 +84,11 @@ class FilmChain(RunnableSerializable[Asked, Any]):
         return film
 
     @property
+    def repeats(self) -> bool:
+        """Whether the same question always gets the same answer: not where a language model writes it."""
+        return self.writer is None
+
+    @property
     def InputType(self) -> Any:
         return Asked
 
@@ -162,9 +167,11 @@ class FilmChain(RunnableSerializable[Asked, Any]):
         )
 
     def _read(self, question: Question, clock: _Clock) -> tuple[Said, list[Reading], Answer]:
-        passages, readings = self._look(question, clock)
-        confidence = self.reader.confidence(readings)
         kind = kind_of(question.text, self.film.title, alone=not question.history)
+        # Lists, opinions and broad questions gather from all passages, and a language model weighs them all.
+        thorough = kind.name != "plain" or self.writer is not None
+        passages, readings = self._look(question, clock, thorough)
+        confidence = self.reader.confidence(readings)
         threshold = self.reader.threshold(self.settings.caution)
         said = Said()
         if readings and (confidence >= threshold or speaks_of(kind, passages)):
@@ -185,12 +192,12 @@ class FilmChain(RunnableSerializable[Asked, Any]):
         )
         return said, readings, answer
 
-    def _look(self, question: Question, clock: _Clock) -> tuple[list[Document], list[Reading]]:
+    def _look(self, question: Question, clock: _Clock, thorough: bool) -> tuple[list[Document], list[Reading]]:
         since = perf_counter()
         passages = self.retriever.retrieve(question)
         clock.add("retrieve", since)
         since = perf_counter()
-        readings = self.reader.read(question, passages) if passages else []
+        readings = self.reader.read(question, passages, thorough=thorough) if passages else []
         clock.add("read", since)
         return passages, readings
 

@@ -100,9 +100,9 @@ class Gate:
 
     def judge(self, sentence: str) -> Passed | Cut:
         """The sentence as it may be shown, or why it may not."""
-        ids = [key.strip().lower() for found in _IDS.findall(sentence) for key in re.split("[,;]", found)]
-        text, raw = _readable(sentence), _IDS.sub("", sentence)
-        cited = [self.passages[key] for key in dict.fromkeys(ids) if key in self.passages]
+        ids = cited_ids(sentence)
+        text, raw = readable(sentence), _IDS.sub("", sentence)
+        cited = [self.passages[key] for key in ids if key in self.passages]
         for reason, holds in (
             ("too long", len(text) > LONGEST),
             ("gives orders or hides what it says", speaks_to_machine(raw)),
@@ -149,6 +149,19 @@ class Gate:
         if words.negated != any(_negates(window, words) for window in core):
             return "turns what stands there round"
         return None
+
+
+def cited_ids(text: str) -> list[str]:
+    """The ids that a model's text cites, each once, lower case, in their order; whether they were given is not asked."""
+    ids = [key.strip().lower() for found in _IDS.findall(text) for key in re.split("[,;]", found)]
+    return list(dict.fromkeys(ids))
+
+
+def readable(sentence: str) -> str:
+    """A model's sentence on one line, without ids, bullets and marks of emphasis."""
+    text = _BULLET.sub("", _BRACKETED.sub("", _IDS.sub("", sentence)))
+    text = re.sub(r"\*\*|__|(?<!\w)[*_]|[*_](?!\w)", "", text)
+    return re.sub(r"\s+([.,;:!?])", r"\1", " ".join(text.split()))
 
 
 def _core(words: _Words, cited: Sequence[Document]) -> list[_Window]:
@@ -291,13 +304,6 @@ def _plain(text: str) -> str:
 
 def _text(carrier: Carrier) -> str:
     return carrier.passage.page_content[carrier.start : carrier.end]
-
-
-def _readable(sentence: str) -> str:
-    """On one line, without ids, bullets and marks of emphasis."""
-    text = _BULLET.sub("", _BRACKETED.sub("", _IDS.sub("", sentence)))
-    text = re.sub(r"\*\*|__|(?<!\w)[*_]|[*_](?!\w)", "", text)
-    return re.sub(r"\s+([.,;:!?])", r"\1", " ".join(text.split()))
 
 
 def _is_plain(title: str) -> bool:

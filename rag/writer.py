@@ -49,9 +49,9 @@ class ModelWriter:
 
     def __init__(self, model: Model, settings: Settings, index: Index, reader: Reader, similar: Similar) -> None:
         self.model = model
-        self._deadline = settings.deadline
+        self.deadline = settings.deadline
         self._threshold = reader.threshold(settings.caution)
-        self._index = index
+        self.index = index
         self._similar = similar
 
     def standalone(self, question: Question) -> Question:
@@ -59,7 +59,7 @@ class ModelWriter:
         if not question.history or not leans(question.text):
             return question
         try:
-            reply = whole(self.model.chat, rewriting(question), monotonic() + REWRITING * self._deadline)
+            reply = whole(self.model.chat, rewriting(question), monotonic() + REWRITING * self.deadline)
         except Trouble as trouble:
             logger.warning("the question was not rewritten: the language model %s", trouble)
             return question
@@ -77,11 +77,11 @@ class ModelWriter:
             return
         started = monotonic()
         spent = draft.timings_ms.get("total", 0.0) / 1000
-        until = started + self._deadline - min(RESERVE, SHARE * self._deadline) - spent
+        until = started + self.deadline - min(RESERVE, SHARE * self.deadline) - spent
         page = _Page(draft, list(given.values()), streams=draft.answered)
         trouble = "did not answer in time" if until <= started else None
         if trouble is None:
-            gate = Gate({key: reading.passage for key, reading in given.items()}, self._index.film.title, self._similar)
+            gate = Gate({key: reading.passage for key, reading in given.items()}, self.index.film.title, self._similar)
             try:
                 yield from self._shown(question, given, gate, page, until)
             except Trouble as caught:
@@ -90,21 +90,19 @@ class ModelWriter:
         rest = answer.answer.removeprefix(page.streamed)
         if rest:
             yield rest
-        yield _timed(answer, (monotonic() - started) * 1000)
+        yield timed(answer, (monotonic() - started) * 1000)
 
     def _given(self, readings: Sequence[Reading], draft: Answer) -> dict[str, Reading]:
         """What the model may read and cite, by id; nothing where it has no say."""
         unsure = draft.refusal == "not in the documents" and draft.confidence >= UNCERTAIN * self._threshold
         if not draft.answered and not unsure:
             return {}
-        # A passage that gives orders carries nothing, so nobody need read it.
-        clean = [reading for reading in readings if not speaks_to_machine(reading.passage.page_content)]
-        return {f"p{n}": reading for n, reading in enumerate(clean, 1)}
+        return citable(readings)
 
     def _shown(
         self, question: Question, given: Mapping[str, Reading], gate: Gate, page: _Page, until: float
     ) -> Iterator[str]:
-        messages = answering(self._index.film.title, question, given)
+        messages = answering(self.index.film.title, question, given)
         flow = Sentences()
         for piece in talk(self.model.chat, messages, until):
             for sentence in flow.add(piece):
@@ -143,13 +141,13 @@ class ModelWriter:
                 "cut": [*draft.cut, *page.cut],
             }
         )
-        return grounding.check(answer, self._index)
+        return grounding.check(answer, self.index)
 
     def _cited(self, page: _Page) -> list[Citation]:
         cited: list[Citation] = []
         for carrier in (carrier for passed in page.passed for carrier in passed.carriers):
             start, end = page.marked(carrier)
-            found = cite(self._index, carrier.passage, start, end, len(cited) + 1)
+            found = cite(self.index, carrier.passage, start, end, len(cited) + 1)
             cited = _joined(cited, [found])
         return cited
 
@@ -222,6 +220,19 @@ class _Page:
         return any(span and len(words & span) >= SHARED * min(len(words), len(span)) for span in map(set, stems(found)))
 
 
+def citable(readings: Sequence[Reading]) -> dict[str, Reading]:
+    """What a model is shown, by the ids it may cite; a passage that gives orders carries nothing, so it is left out."""
+    clean = [reading for reading in readings if not speaks_to_machine(reading.passage.page_content)]
+    return {f"p{n}": reading for n, reading in enumerate(clean, 1)}
+
+
+def timed(answer: Answer, spent: float) -> Answer:
+    """The answer with the milliseconds that the writing took, alone and in the total."""
+    timings = answer.timings_ms
+    total = timings.get("total", 0.0) + spent
+    return answer.model_copy(update={"timings_ms": {**timings, "write": round(spent, 1), "total": round(total, 1)}})
+
+
 def load_writer(settings: Settings, index: Index, reader: Reader, similar: Similar) -> ModelWriter:
     """The writer over the model that the settings name; raises SettingsError as rag.model.load_model does."""
     from rag.model import load_model
@@ -239,12 +250,6 @@ def _joined(cited: Sequence[Citation], others: Sequence[Citation]) -> list[Citat
     found = {(citation.document, citation.start, citation.end): citation for citation in (*others, *cited)}
     order = dict.fromkeys((citation.document, citation.start, citation.end) for citation in (*cited, *others))
     return [found[key].model_copy(update={"n": n}) for n, key in enumerate(order, 1)]
-
-
-def _timed(answer: Answer, spent: float) -> Answer:
-    timings = answer.timings_ms
-    total = timings.get("total", 0.0) + spent
-    return answer.model_copy(update={"timings_ms": {**timings, "write": round(spent, 1), "total": round(total, 1)}})
 
 
 def _warning(why: str) -> str:

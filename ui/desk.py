@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from rag.answer import Answer, Question
+from ui.memory import Memory
 from ui.sorry import Sorry
 
 WAITING = 64
@@ -53,6 +54,7 @@ class Desk:
 
     def __init__(self, chain: Any, *, deadline: float, hands: int | None = None, waiting: int = WAITING) -> None:
         self.chain = chain
+        self._source = Memory(chain) if getattr(chain, "repeats", False) else chain
         self.deadline = deadline
         self.hands = hands or max(2, os.cpu_count() or 1)
         self.room = self.hands + waiting
@@ -124,7 +126,7 @@ class Place:
             self.leave()
 
     def _run(self, question: Question) -> None:
-        pieces = self._desk.chain.stream(question)
+        pieces = self._desk._source.stream(question)
         try:
             for piece in pieces:
                 if self._left.is_set():

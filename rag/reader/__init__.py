@@ -25,12 +25,14 @@ class Reading:
 
 
 class Reader(Protocol):
-    """Reads passages for a question; `warning` is what every answer should say about this reader."""
+    """Reads passages, nearest first, for a question; `warning` is what every answer should say about this reader.
+
+    Not `thorough`, it may leave the farther passages unread once the nearest have answered."""
 
     name: str
     warning: str | None
 
-    def read(self, question: Question, passages: Sequence[Document]) -> list[Reading]: ...
+    def read(self, question: Question, passages: Sequence[Document], *, thorough: bool = True) -> list[Reading]: ...
 
     def confidence(self, readings: Sequence[Reading]) -> float: ...
 

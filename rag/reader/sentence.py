@@ -35,8 +35,8 @@ class SentenceReader:
         self.warning = warning
         self._similar = Similarity(embeddings)
 
-    def read(self, question: Question, passages: Sequence[Document]) -> list[Reading]:
-        """The likeliest sentence of every passage, best first."""
+    def read(self, question: Question, passages: Sequence[Document], *, thorough: bool = True) -> list[Reading]:
+        """The likeliest sentence of every passage, best first; always of all of them, which takes no time."""
         return sorted(
             (reading for passage in passages for reading in self._best(standalone(question), passage)),
             key=lambda reading: -reading.score,
