@@ -152,7 +152,7 @@ class Gate:
 
 
 def cited_ids(text: str) -> list[str]:
-    """The ids that a model's text cites, each once, lower case, in their order; whether they were given is not asked."""
+    """The ids that a model's text cites, each once, lower case, in order; whether they were given is not asked."""
     ids = [key.strip().lower() for found in _IDS.findall(text) for key in re.split("[,;]", found)]
     return list(dict.fromkeys(ids))
 

@@ -7,7 +7,7 @@ import contextlib
 import difflib
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,10 @@ from index.errors import InputError, KarmalinkError
 
 if TYPE_CHECKING:
     from index.settings import Settings
-    from rag.evaluation.case import Problem
+    from rag.evaluation.case import Case, Problem
+    from rag.evaluation.roads import Road
     from rag.evaluation.run import Chain, Evaluation, Judge, Run
+    from rag.evaluation.terminal import Asking
 
 OK, FAILED, WRONG_INPUT, WORSE, UNDER_A_BAR = range(5)
 SHOWN: Final = 20
@@ -37,7 +39,24 @@ def _plain(settings: Settings) -> Chain:
     return build_plain(settings)
 
 
-CHAINS: Final[dict[str, Callable[[Settings], Chain]]] = {"film": _film, "plain": _plain}
+def _reader(settings: Settings) -> Chain:
+    return _film(settings.model_copy(update={"model": None}))
+
+
+def _alone(settings: Settings) -> Chain:
+    from rag.evaluation.roads import alone
+
+    if not settings.model:
+        raise InputError("--chain model measures a language model, and none is set. Name one: --model ollama:llama3.2")
+    return alone(_film(settings))
+
+
+CHAINS: Final[dict[str, Callable[[Settings], Chain]]] = {
+    "film": _film,
+    "reader": _reader,
+    "model": _alone,
+    "plain": _plain,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=_count, metavar="N", help="ask the first N questions")
     add("--jobs", type=_count, default=1, metavar="N", help="questions asked at a time (default: %(default)s)")
     add("--resume", action="store_true", help="go on with the run that --json FILE was cut short in")
-    add("--chain", choices=sorted(CHAINS), default="film", help="what to measure (default: %(default)s)")
+    add(
+        "--chain",
+        choices=sorted(CHAINS),
+        help="measure this alone (default: film; with --model reader, model and film)",
+    )
     add("--split", choices=("dev", "train", "all"), help="films of a folder of dossiers to ask (default: dev)")
     add("--own-papers", action="store_true", help="ask a SQuAD file's own paragraphs, not the film's papers")
     add("--keep", type=Path, metavar="DIR", help="keep the indexes of papers that come with their questions here")
@@ -152,28 +175,38 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-def _ask_all(args: argparse.Namespace, run: Run, folder: Path, progress: Callable[[int, int], None]) -> None:
+def _roads(args: argparse.Namespace) -> tuple[Road, ...]:
+    """What each question is put to: one chain, or with a language model all that it can be compared with."""
+    from rag.evaluation.roads import FILM, ROADS
+
+    return ROADS if args.settings.model and args.chain is None else (FILM,)
+
+
+def _ask_all(args: argparse.Namespace, runs: Mapping[Road, Run], folder: Path, asking: Asking) -> None:
     from rag.evaluation.film import film_chain
     from rag.evaluation.sets import first, read
 
-    make, standing = CHAINS[args.chain], None
+    make, standing = CHAINS[args.chain or "film"], None
     sets = read(args.questions, lambda _: None, split=args.split, own_papers=args.own_papers)
     for group in first(sets, args.limit):
+        # Several roads go over the same questions; for one they need not be held.
+        cases: Iterable[Case] = group.cases if len(runs) == 1 else list(group.cases)
         if group.papers is None:
-            standing = standing or make(args.settings)
-            run.ask(standing, group.cases, name=group.name, jobs=args.jobs, progress=progress)
-            continue
-        cases = [case for case in group.cases if not run.has(case)]
-        if cases:
+            chain = standing = standing or make(args.settings)
+        else:
+            cases = [case for case in cases if not all(run.has(case) for run in runs.values())]
+            if not cases:
+                continue
             chain = film_chain(group.name, group.papers, args.settings, make, folder)
-            run.ask(chain, cases, name=group.name, jobs=args.jobs, progress=progress)
+        for road, run in runs.items():
+            run.ask(road.chain(chain), cases, name=group.name, jobs=args.jobs, progress=asking.of(road.label))
 
 
-def _about(args: argparse.Namespace) -> dict[str, Any]:
+def _about(args: argparse.Namespace, road: Road) -> dict[str, Any]:
     """What two runs must have in common for one to go on with the other."""
     names = ("embedding", "model", "caution", "passage_words", "k")
     return {
-        "chain": args.chain,
+        "chain": args.chain or road.name,
         "sets": [str(path) for path in args.questions],
         "split": args.split,
         "settings": {name: getattr(args.settings, name) for name in names},
@@ -189,22 +222,37 @@ def _judge(args: argparse.Namespace) -> Judge | None:
     return load(args.judge, load_embeddings(args.settings))
 
 
-def _measure(args: argparse.Namespace, total: int, kept: Path) -> tuple[Evaluation, bool]:
-    """Ask everything; the evaluation, and whether Ctrl-C cut it short."""
+def _part(path: Path, road: Road) -> Path:
+    """Where a road's cases are kept while it is gone."""
+    from rag.evaluation.roads import FILM
+
+    return path.with_name(f"{path.name}.part" if road is FILM else f"{path.name}.{road.name}.part")
+
+
+def _measure(args: argparse.Namespace, total: int, kept: Mapping[Road, Path]) -> tuple[Evaluation, bool]:
+    """Ask everything; the evaluation, with the other roads beside it, and whether Ctrl-C cut it short."""
     from rag.evaluation.records import Records
+    from rag.evaluation.roads import FILM
     from rag.evaluation.run import Run
     from rag.evaluation.terminal import Asking
 
     stopped = False
-    with Records(kept) as records, _folder(args.keep) as folder:
-        run = Run(records, _about(args), resume=args.resume, judge=_judge(args))
-        with Asking(total, len(run.table)) as asking:
+    with contextlib.ExitStack() as stack:
+        folder, judge = stack.enter_context(_folder(args.keep)), _judge(args)
+        runs = {
+            road: Run(stack.enter_context(Records(path)), _about(args, road), resume=args.resume, judge=judge)
+            for road, path in kept.items()
+        }
+        with Asking(total, {road.label: len(run.table) for road, run in runs.items()}) as asking:
             try:
-                _ask_all(args, run, folder, asking)
+                _ask_all(args, runs, folder, asking)
             except KeyboardInterrupt:
                 stopped = True
-    evaluation = run.finish()
-    evaluation.run |= {"started": _now(), "questions": total, "stopped": stopped}
+    done = {road.name: run.finish() for road, run in runs.items()}
+    for evaluation in done.values():
+        evaluation.run |= {"started": _now(), "questions": total, "stopped": stopped}
+    evaluation = done[FILM.name]
+    evaluation.roads = done if len(done) > 1 else {}
     return evaluation, stopped
 
 
@@ -215,8 +263,9 @@ def _now() -> str:
 def _status(evaluation: Evaluation, stopped: bool, dropped: int) -> int:
     """The gravest finding as an exit status."""
     comparison = evaluation.comparison or {}
+    all_crashed = any(road.summary["crashed"] == len(road.table) for road in (evaluation, *evaluation.roads.values()))
     findings = (
-        (stopped or evaluation.summary["crashed"] == len(evaluation.table), FAILED),
+        (stopped or all_crashed, FAILED),
         (bool(comparison.get("worse")), WORSE),
         (not all(bar["met"] for bar in evaluation.bars), UNDER_A_BAR),
         (dropped > 0, WRONG_INPUT),
@@ -238,8 +287,9 @@ def run(args: argparse.Namespace) -> int:
     problems = _Problems()
     total = _looked_through(args, problems)
     with tempfile.TemporaryDirectory(prefix="karmalink-evaluation-") as scratch:
-        part = Path(scratch, "records.jsonl") if args.json is None else args.json.with_name(args.json.name + ".part")
-        evaluation, stopped = _measure(args, total, part)
+        results = args.json or Path(scratch, "records.jsonl")
+        parts = {road: _part(results, road) for road in _roads(args)}
+        evaluation, stopped = _measure(args, total, parts)
         evaluation.problems = problems.all
         evaluation.bars = judged_bars(evaluation, wanted)
         if baseline is not None:
@@ -247,7 +297,8 @@ def run(args: argparse.Namespace) -> int:
         _write(args, evaluation)
         show(evaluation, args)
         if not stopped and args.json is not None:
-            part.unlink()
+            for part in parts.values():
+                part.unlink()
     return _status(evaluation, stopped, problems.dropped())
 
 

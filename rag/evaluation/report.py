@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rag.evaluation import pictures
+from rag.evaluation import pictures, roads
 from rag.evaluation.run import CONTEXT
 from rag.evaluation.score import VERDICTS
 from rag.evaluation.summary import BY_NAME, MEASURES, Measure
@@ -217,6 +217,15 @@ def _moved(comparison: dict[str, Any]) -> dict[str, Any]:
     return comparison | {"rows": rows, "file": Path(comparison["baseline"]).name}
 
 
+def _roads(evaluation: Evaluation) -> list[dict[str, Any]]:
+    rows = roads.rows(evaluation.roads)
+    for row in rows:
+        values = ((BY_NAME[name], estimate) for name, estimate in row["measures"].items())
+        row["values"] = ["–" if found is None else figure(found["value"], measure) for measure, found in values]
+        row["by"] = ", ".join(f"{name} ({count})" for name, count in row["answered_by"].items())
+    return rows
+
+
 def _subject(sets: list[str]) -> str:
     return " · ".join(sets) if len(sets) <= 3 else f"{len(sets)} sets"
 
@@ -248,6 +257,8 @@ def write(evaluation: Evaluation, path: Path) -> None:
         pictures=[picture for picture in drawn if picture[2]],
         groups=_groups(summary),
         types=summary["types"],
+        roads=_roads(evaluation),
+        compared_by=list(roads.MEASURES.values()),
         comparison=None if evaluation.comparison is None else _moved(evaluation.comparison),
         cases=_cases(evaluation.records.path, places),
         left_out=max(0, len(places) - MOST),

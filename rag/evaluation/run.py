@@ -19,7 +19,7 @@ from typing import Any, Final
 from langchain_core.runnables import Runnable
 
 from rag.answer import Answer
-from rag.evaluation import metrics, score
+from rag.evaluation import metrics, roads, score
 from rag.evaluation.ask import ask, overheard, texts
 from rag.evaluation.case import Case, Problem
 from rag.evaluation.records import Record, Records, key_of
@@ -58,6 +58,8 @@ class Evaluation:
         self.problems: list[Problem] = []
         self.comparison: dict[str, Any] | None = None
         self.bars: list[dict[str, Any]] = []
+        self.roads: Mapping[str, Evaluation] = {}
+        """Runs of the same questions to compare with, by the names of rag.evaluation.roads, this one among them."""
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -77,20 +79,26 @@ class Evaluation:
         return None if estimate is None else float(estimate["value"])
 
     def save(self, path: Path) -> None:
-        """Write the results as JSON: the numbers, then every case; whole, or not at all."""
+        """Write the results as JSON: the numbers, then every case, of other roads too; whole, or not at all."""
         head = {"format": FORMAT, "run": self.run, **self.summary, "problems": list(map(str, self.problems))}
         if self.bars:
             head["bars"] = self.bars
         if self.comparison is not None:
             head["comparison"] = self.comparison
+        if self.roads:
+            head["roads"] = roads.rows(self.roads)
+        others = {f"cases_{name}": road.records for name, road in self.roads.items() if road is not self}
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             with draft.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(head, indent=1)[:-2] + ',\n "cases": [')
-                for number, record in enumerate(self.records):
-                    file.write((",\n" if number else "\n") + json.dumps(record))
-                file.write("\n]}\n")
+                file.write(json.dumps(head, indent=1)[:-2])
+                for name, records in {"cases": self.records, **others}.items():
+                    file.write(f',\n "{name}": [')
+                    for number, record in enumerate(records):
+                        file.write((",\n" if number else "\n") + json.dumps(record))
+                    file.write("\n]")
+                file.write("}\n")
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rag.evaluation import roads
 from rag.evaluation.score import VERDICTS
 from rag.evaluation.summary import BY_NAME, MEASURES, Measure
 
@@ -37,9 +39,9 @@ WIDE: Final = 110
 
 
 class Asking:
-    """The progress bar: questions asked, and the share of them that went right."""
+    """The progress bars, one for each of `done`: questions asked, and the share of them that went right."""
 
-    def __init__(self, total: int, done: int = 0) -> None:
+    def __init__(self, total: int, done: Mapping[str, int]) -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -48,10 +50,20 @@ class Asking:
             TimeRemainingColumn(),
         )
         self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task("Asking", total=total, completed=done, right="")
+        self._tasks = {
+            label: self._progress.add_task(
+                f"Asking: {label}" if len(done) > 1 else "Asking", total=total, completed=asked, right=""
+            )
+            for label, asked in done.items()
+        }
 
-    def __call__(self, done: int, right: int) -> None:
-        self._progress.update(self._task, completed=done, right=f"{right / done:.0%} right")
+    def of(self, label: str) -> Callable[[int, int], None]:
+        """What moves one of the bars: takes the questions asked, and how many of them went right."""
+
+        def move(done: int, right: int) -> None:
+            self._progress.update(self._tasks[label], completed=done, right=f"{right / done:.0%} right")
+
+        return move
 
     def __enter__(self) -> Asking:
         self._progress.start()
@@ -93,6 +105,21 @@ def _numbers(summary: dict[str, Any], width: int) -> Table:
     return table
 
 
+def _roads(rows: Sequence[dict[str, Any]], width: int) -> Table:
+    """The roads side by side: each measure with its value, then whose words the answers are."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("road", no_wrap=True)
+    for heading in (*roads.MEASURES.values(), "broken off"):
+        table.add_column(heading, justify="right", no_wrap=width >= WIDE)
+    table.add_column("answers by")
+    for row in rows:
+        values = ((BY_NAME[name], estimate) for name, estimate in row["measures"].items())
+        shown = ["–" if estimate is None else figure(estimate["value"], measure) for measure, estimate in values]
+        by = ", ".join(f"{name} {count}" for name, count in row["answered_by"].items())
+        table.add_row(row["label"], *shown, str(row["crashed"]), by or "–")
+    return table
+
+
 def _compared(console: Console, comparison: dict[str, Any]) -> None:
     count = comparison["questions"]
     console.print(f"\nAgainst {comparison['baseline']}: {count['matched']} of {count['asked']} questions match.")
@@ -124,6 +151,9 @@ def show(evaluation: Evaluation, args: argparse.Namespace) -> None:
     console.print(f"\n{summary['questions']} questions: {', '.join(wrong)}.")
     ruler = summary["ruler"]
     console.print(f"{summary['seconds']:.1f} s, {ruler['share']:.1%} of them for measuring.")
+    if evaluation.roads:
+        console.print("\nThe same questions, with the gate and without:")
+        console.print(_roads(roads.rows(evaluation.roads), console.width), soft_wrap=False)
     if evaluation.comparison is not None:
         _compared(console, evaluation.comparison)
     for bar in evaluation.bars:
