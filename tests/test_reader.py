@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from rag.answer import Question
-from rag.reader.extractive import SPAN, WINDOW, ExtractiveReader, best_span, shared_reader
+from rag.reader.extractive import ENOUGH, FIRST, SPAN, WINDOW, ExtractiveReader, best_span, shared_reader
 from rag.reader.runtime import FILES, WEIGHTS, WeightsMissing, bucket, check_files, log_scale, real_scale
 
 PAPER = (
@@ -164,3 +164,19 @@ def test_the_weights_say_what_they_are() -> None:
     about = json.loads((WEIGHTS / "reader.json").read_text("utf-8"))
     assert about["calibration"]["error"] <= 0.05
     assert sum((WEIGHTS / name).stat().st_size for name in FILES) < 60e6
+
+
+def test_what_the_nearest_passages_answer_is_looked_for_no_further(reader: ExtractiveReader) -> None:
+    question = Question(text="Who directed Saltmark?")
+    others = [passage(f"A cat slept in window {n} of the cannery, and nobody minded.") for n in range(7)]
+    found = reader.read(question, [passage(PAPER), *others], thorough=False)
+    assert reader.confidence(found) >= ENOUGH and len(found) == FIRST
+    assert len(reader.read(question, [passage(PAPER), *others])) == len(others) + 1
+
+
+def test_a_doubt_has_all_passages_read(reader: ExtractiveReader) -> None:
+    question = Question(text="Who directed Saltmark?")
+    others = [passage(f"A cat slept in window {n} of the cannery, and nobody minded.") for n in range(7)]
+    late = reader.read(question, [*others, passage(PAPER)], thorough=False)
+    assert len(late) == len(others) + 1 and late[0].passage.page_content == PAPER
+    assert reader.read(question, [], thorough=False) == []
