@@ -118,6 +118,7 @@ def test_the_best_span_is_the_best_of_all_spans(tokens: int, asked: int, random:
     best = max(spans)
     assert found[2] == pytest.approx(best[0], abs=1e-4)
     assert (found[0], found[1]) == best[1:]
+    assert found[3] == pytest.approx(1 / sum(np.exp(score - best[0]) for score, *_ in spans), rel=1e-3)
 
 
 def test_thresholds_grow_with_caution(reader: ExtractiveReader) -> None:

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reading:
-    """The best words of one passage: offsets into its page_content, a score, the probability that they answer."""
+    """The best words of one passage: offsets into its page_content, a score, the probability that they answer.
+
+    `share` is the probability of these very words among all of the passage, if any of them answer."""
 
     passage: Document
     start: int
     end: int
     score: float
     probability: float
+    share: float = 1.0
 
 
 class Reader(Protocol):

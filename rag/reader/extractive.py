@@ -78,9 +78,9 @@ class ExtractiveReader:
             found = best_span(told, len(asked), half.offsets)
             if found is None:
                 continue
-            start, end, score = found
+            start, end, score, share = found
             if id(passage) not in best or score > best[id(passage)].score:
-                best[id(passage)] = Reading(passage, start, end, score, self._probability(score))
+                best[id(passage)] = Reading(passage, start, end, score, self._probability(score), share)
         return sorted(best.values(), key=rank, reverse=True)
 
     def confidence(self, readings: Sequence[Reading]) -> float:
@@ -138,8 +138,9 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def best_span(logits: Floats, asked: int, offsets: Sequence[tuple[int, int]]) -> tuple[int, int, float] | None:
-    """The likeliest span: character offsets in the passage, and how far it is above "no answer here".
+def best_span(logits: Floats, asked: int, offsets: Sequence[tuple[int, int]]) -> tuple[int, int, float, float] | None:
+    """The likeliest span: character offsets in the passage, how far it is above "no answer here", and its probability
+    among all spans of the passage.
 
     logits (tokens, 2) for question and passage; the question's first token stands for no answer.
     """
@@ -153,7 +154,8 @@ def best_span(logits: Floats, asked: int, offsets: Sequence[tuple[int, int]]) ->
     sums = np.where((length >= 0) & (length < SPAN), sums, -np.inf)
     begin, stop = divmod(int(sums.argmax()), sums.shape[1])
     score = float(sums[begin, stop] - logits[0].sum())
-    return offsets[first + begin][0], offsets[first + stop][1], score
+    share = 1 / float(np.exp(sums - sums[begin, stop]).sum())
+    return offsets[first + begin][0], offsets[first + stop][1], score, share
 
 
 @lru_cache(maxsize=2)
