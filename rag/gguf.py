@@ -23,13 +23,17 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from index.errors import SettingsError
 
 CONTEXT = 8192  # tokens of a prompt and its reply
+BATCH = 32  # tokens of a prompt read at a time; between two of them the model can be stopped
 MAGIC = b"GGUF"
 
 logger = logging.getLogger("karmalink")
 
 
 class GgufModel(BaseChatModel):
-    """Streams from a llama.cpp server object; closing the stream stops the model at its next token."""
+    """Streams from a llama.cpp server object; closing the stream stops the model.
+
+    It stops at its next token, or while it reads the prompt, of which empty pieces tell, at the next batch of that.
+    """
 
     server: Any
     tokens: int
@@ -60,29 +64,31 @@ class GgufModel(BaseChatModel):
             "max_tokens": self.tokens,
             "temperature": 0,
             "cache_prompt": True,
+            "return_progress": True,
             "stop": stop or [],
         }
-        pieces: SimpleQueue[Any] = SimpleQueue()
-        left = threading.Event()
+        heard: SimpleQueue[list[Any] | None] = SimpleQueue()
+        stops: SimpleQueue[bool] = SimpleQueue()
 
         def hear(piece: Any) -> bool:
-            for part in piece if isinstance(piece, list) else [piece]:
-                pieces.put(part)
-            return left.is_set()
+            heard.put(piece if isinstance(piece, list) else [piece])
+            # Whether to stop is for the listener to say, now that they have this piece; the next one would be late.
+            return stops.get()
 
         def run() -> None:
             try:
                 self.server.handle_chat_completions(request, hear)
             except Exception as error:  # noqa: BLE001 - brought over to the thread that listens, and raised there
-                pieces.put(error)
-            pieces.put(None)
+                heard.put([error])
+            heard.put(None)
 
         threading.Thread(target=run, name="gguf", daemon=True).start()
         try:
-            while (piece := pieces.get()) is not None:
-                yield _chunk(piece)
+            while (pieces := heard.get()) is not None:
+                yield from map(_chunk, pieces)
+                stops.put(False)
         finally:
-            left.set()
+            stops.put(True)
 
 
 def load_file(name: str, path: str, tokens: int) -> tuple[GgufModel, str]:
@@ -102,7 +108,7 @@ def load_file(name: str, path: str, tokens: int) -> tuple[GgufModel, str]:
         raise SettingsError(f"KARMALINK_MODEL={name!r} needs a package. Run: pip install 'karmalink[gguf]'") from error
     params = xllamacpp.CommonParams()
     params.model.path = str(file)
-    params.n_ctx, params.n_parallel = CONTEXT, 1
+    params.n_ctx, params.n_batch, params.n_parallel = CONTEXT, BATCH, 1
     params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [secrets.token_urlsafe(32)]
     params.warmup, params.verbosity = False, -1
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 1

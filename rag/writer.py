@@ -70,7 +70,7 @@ class ModelWriter:
         return question.model_copy(update={"text": text, "history": []})
 
     def write(self, question: Question, readings: Sequence[Reading], draft: Answer) -> Iterator[str | Answer]:
-        """Pieces of text that have passed the gate, then the Answer."""
+        """Pieces of text that have passed the gate, empty ones while the model speaks, then the Answer."""
         given = self._given(readings, draft)
         if not given:
             yield from _drafted(draft)
@@ -109,6 +109,7 @@ class ModelWriter:
                 yield from page.add(sentence, gate)
             if page.full:
                 return
+            yield ""  # nothing to show yet; but who has left can stop the model here
         for sentence in flow.rest():
             yield from page.add(sentence, gate)
 

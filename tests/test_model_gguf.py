@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -41,6 +43,32 @@ def test_it_speaks_and_stops_when_nobody_listens(small: Model) -> None:
     pieces.close()  # type: ignore[attr-defined]
     # A model that went on would keep the one slot; the next question gets it.
     assert "".join(talk(small.chat, [HumanMessage("Say hello.")], monotonic() + LONG)).strip()
+
+
+class Heard:
+    """A llama.cpp server, and what of its prompt it had read whenever it said so."""
+
+    def __init__(self, server: Any) -> None:
+        self._server, self.read, self.ended = server, [], threading.Event()
+
+    def handle_chat_completions(self, request: dict[str, Any], hear: Callable[[Any], bool]) -> None:
+        def noted(piece: Any) -> bool:
+            parts = piece if isinstance(piece, list) else [piece]
+            self.read += [part["prompt_progress"] for part in parts if part.get("prompt_progress")]
+            return hear(piece)
+
+        self._server.handle_chat_completions(request, noted)
+        self.ended.set()
+
+
+def test_it_stops_in_the_middle_of_the_prompt(small: Model) -> None:
+    heard = Heard(small.chat.server)  # type: ignore[attr-defined]
+    chat = small.chat.model_copy(update={"server": heard})
+    pieces = talk(chat, [HumanMessage("The keeper lit the lamp again. " * 200)], monotonic() + LONG)
+    assert next(pieces) == ""
+    pieces.close()  # type: ignore[attr-defined]
+    assert heard.ended.wait(LONG)
+    assert heard.read and heard.read[-1]["processed"] < heard.read[-1]["total"] // 2
 
 
 def test_its_port_wants_a_key(small: Model) -> None:

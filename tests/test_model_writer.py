@@ -62,7 +62,7 @@ def test_the_model_says_it_and_the_papers_carry_it(writing: Making) -> None:
     chain = writing(given(f"{SAID} {{Ada}}. It was recorded in one night in the chapel {{Ada}}."))
     *pieces, answer = chain.stream(SCORE)
     assert isinstance(answer, Answer)
-    assert pieces == [f"{SAID}.", " It was recorded in one night in the chapel."]
+    assert [piece for piece in pieces if piece] == [f"{SAID}.", " It was recorded in one night in the chapel."]
     assert answer.answer == "".join(pieces)
     assert (answer.answered, answer.answered_by, answer.refusal) == (True, "scripted:one", None)
     assert (answer.cut, answer.warnings, answer.suggestions) == ([], [], [])
@@ -106,8 +106,8 @@ def test_a_reply_that_carries_nothing_leaves_the_readers_answer(writing: Making,
 
 def test_sentences_beside_the_readers_find_wait_for_it(writing: Making) -> None:
     chain = writing(given("Nobody fell ill {Nobody}. " + SAID + " {Ada}."))
-    pieces = list(chain.stream(SCORE))
-    assert pieces[:-1] == ["Nobody fell ill.", f" {SAID}."]
+    *pieces, _ = chain.stream(SCORE)
+    assert [piece for piece in pieces if piece] == ["Nobody fell ill.", f" {SAID}."]
     alone = writing(given("Nobody fell ill {Nobody}.")).invoke(SCORE)
     assert (alone.answer, alone.answered_by) == ("Ada Lindqvist", "phrase")
 

@@ -131,7 +131,8 @@ class Place:
             for piece in pieces:
                 if self._left.is_set():
                     return
-                self._call(self._pieces.put_nowait, piece)
+                if piece:  # an empty one is a chance to leave, and nothing to show
+                    self._call(self._pieces.put_nowait, piece)
         finally:
             pieces.close()
 
