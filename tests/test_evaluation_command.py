@@ -144,6 +144,20 @@ def test_the_limit(scripts, questions, karmalink):
         karmalink(questions, "--limit", 0)
 
 
+def test_a_sample_is_of_all_questions_and_the_same_every_time(scripts, questions, karmalink, tmp_path):
+    more = tmp_path / "more.jsonl"
+    more.write_text("".join(case.model_copy(update={"id": f"{case.id}2"}).model_dump_json() + "\n" for case in CASES))
+    drawn = []
+    for _ in range(2):
+        assert karmalink(questions, more, "--sample", 4, "--json", tmp_path / "r.json") == 0
+        drawn.append([case["case"]["id"] for case in json.loads((tmp_path / "r.json").read_text())["cases"]])
+    assert drawn[0] == drawn[1] != [case.id for case in CASES][:4] and len(set(drawn[0])) == 4
+    assert karmalink(questions, "--sample", 100, "--json", tmp_path / "r.json") == 0
+    assert len(json.loads((tmp_path / "r.json").read_text())["cases"]) == len(CASES)
+    with pytest.raises(SystemExit):
+        karmalink(questions, "--sample", 2, "--limit", 2)
+
+
 def test_questions_with_their_own_papers_get_their_own_index(built_settings, tmp_path):
     """The whole road: a film's papers into an index of their own, both chains over it, retrieval heard."""
     film = {

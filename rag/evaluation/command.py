@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rag.evaluation.case import Case, Problem
     from rag.evaluation.roads import Road
     from rag.evaluation.run import Chain, Evaluation, Judge, Run
+    from rag.evaluation.sets import QuestionSet
     from rag.evaluation.terminal import Asking
 
 OK, FAILED, WRONG_INPUT, WORSE, UNDER_A_BAR = range(5)
@@ -67,7 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", type=Path, metavar="FILE", help="write the results, and keep every case as soon as it is answered")
     add("--baseline", type=Path, metavar="FILE", help="results of an earlier run to compare with; status 3 when worse")
     add("--fail-under", default="", metavar="BARS", help="for example hit=0.9,refusal_f1=0.9; status 4 under a bar")
-    add("--limit", type=_count, metavar="N", help="ask the first N questions")
+    some = parser.add_mutually_exclusive_group()
+    some.add_argument("--limit", type=_count, metavar="N", help="ask the first N questions")
+    some.add_argument("--sample", type=_count, metavar="N", help="ask N questions of all, the same ones every time")
     add("--jobs", type=_count, default=1, metavar="N", help="questions asked at a time (default: %(default)s)")
     add("--resume", action="store_true", help="go on with the run that --json FILE was cut short in")
     add(
@@ -148,7 +151,7 @@ def _looked_through(args: argparse.Namespace, problems: _Problems) -> int:
         given = ", ".join(map(str, args.questions))
         wrong = f"; {problems.dropped()} rows cannot be used" if problems.dropped() else ""
         raise InputError(f"{given}: no question to ask{wrong}. Give a set with at least one.")
-    return min(found, args.limit or found)
+    return min(found, args.limit or args.sample or found)
 
 
 def _check(args: argparse.Namespace) -> dict[str, float]:
@@ -184,11 +187,14 @@ def _roads(args: argparse.Namespace) -> tuple[Road, ...]:
 
 def _ask_all(args: argparse.Namespace, runs: Mapping[Road, Run], folder: Path, asking: Asking) -> None:
     from rag.evaluation.film import film_chain
-    from rag.evaluation.sets import first, read
+    from rag.evaluation.sets import first, read, sampled
 
     make, standing = CHAINS[args.chain or "film"], None
-    sets = read(args.questions, lambda _: None, split=args.split, own_papers=args.own_papers)
-    for group in first(sets, args.limit):
+
+    def sets() -> Iterator[QuestionSet]:
+        return read(args.questions, lambda _: None, split=args.split, own_papers=args.own_papers)
+
+    for group in sampled(sets, args.sample) if args.sample else first(sets(), args.limit):
         # Several roads go over the same questions; for one they need not be held.
         cases: Iterable[Case] = group.cases if len(runs) == 1 else list(group.cases)
         if group.papers is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from operator import length_hint
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,7 @@ FORMATS: Final = (
     'film dossiers, or ragas columns ("user_input, reference, reference_contexts")'
 )
 HEAD: Final = 1 << 16
+SEED: Final = 20261122
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,18 @@ def first(sets: Iterable[QuestionSet], limit: int | None) -> Iterator[QuestionSe
         yield replace(found, cases=(case for case, _ in zip(found.cases, places, strict=False)))
         if not length_hint(places):
             return
+
+
+def sampled(sets: Callable[[], Iterable[QuestionSet]], size: int) -> Iterator[QuestionSet]:
+    """`size` cases of all, drawn without regard to what they ask, always the same ones; all where there are fewer.
+
+    `sets` is called twice: to count, and to give.
+    """
+    total = sum(1 for found in sets() for _ in found.cases)
+    drawn = frozenset(random.Random(SEED).sample(range(total), min(size, total)))
+    places = count()
+    for found in sets():
+        yield replace(found, cases=(case for case in found.cases if next(places) in drawn))
 
 
 def _distinct(cases: Iterable[Case], file: str, taken: set[str], report: Report) -> Iterator[Case]:
