@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _ORDERS = r"(instructions?|prompts?|guidelines?|directives?|system messages?|commands?)"
 _RULES = (
@@ -86,6 +87,7 @@ _SIGNS = str.maketrans("013457@$", "oieastas")
 _SPELT = re.compile(r"\b(?:\w[ .\-_*·]){4,}\w\b")  # i g n o r e
 
 
+@lru_cache(maxsize=4096)
 def speaks_to_machine(text: str) -> bool:
     """Whether the text, or any part of it, gives orders to a model, takes its part in a chat, or hides what it says."""
     if _UNSEEN.search(text) or _TURN.search(text):
