@@ -27,6 +27,8 @@ Similar = Callable[[str, Sequence[str]], Sequence[float]]  # cosine similarity o
 SENTENCES = 3  # a broad answer says at most so many
 PARTS = 6  # a list has at most so many parts
 SURE = 0.5  # probability from which a second reading is heard at all
+PRECISE = 0.5  # share of a span under which its whole sentence is said
+LONGEST = 45  # words of a sentence that is said whole
 SHORT = 6  # words; two answers as short as this can contradict each other
 
 
@@ -45,16 +47,25 @@ class Said:
 
 @dataclass(frozen=True)
 class Part:
-    """A cleaned span, offsets into its passage's page_content, and how sure the reader is of it (0 to 1)."""
+    """A cleaned span, offsets into its passage's page_content, how sure the reader is of it (0 to 1), and how sure of
+    these very words."""
 
     passage: Document
     start: int
     end: int
     probability: float
+    share: float = 1.0
 
     @property
     def text(self) -> str:
         return said(self.passage.page_content[self.start : self.end])
+
+    @property
+    def told(self) -> str:
+        """The span, or the sentence it stands in where its borders are anybody's guess: part of an answer misleads."""
+        start, end = sentence_at(self.passage.page_content, self.start, self.end)
+        sentence = said(self.passage.page_content[start:end])
+        return sentence if self.share < PRECISE and len(sentence.split()) <= LONGEST else self.text
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -103,7 +114,7 @@ def compose(index: Index, kind: Kind, readings: Sequence[Reading], threshold: fl
     other = [part for part in parts[1:] if part.probability >= bar and _contradicts(best, part)]
     cited = _numbered(index, same)
     owner = (cited[0].speaker or _owner(best)) if kind.name == "opinion" else None
-    text = f"{owner}: {best.text}" if owner else best.text
+    text = f"{owner}: {best.told}" if owner else best.told
     return Said((text,), cited, _numbered(index, other[:1]))
 
 
@@ -130,7 +141,7 @@ def speaks_of(kind: Kind, passages: Sequence[Document]) -> bool:
 
 def _part(reading: Reading) -> Part:
     start, end = clean(reading.passage.page_content, reading.start, reading.end)
-    return Part(reading.passage, start, end, reading.probability)
+    return Part(reading.passage, start, end, reading.probability, reading.share)
 
 
 def _numbered(index: Index, parts: Iterable[Part]) -> list[Citation]:
@@ -174,7 +185,7 @@ def _list(index: Index, best: Part, others: Sequence[Part]) -> Said:
     for part in others:
         if len(parts) < PARTS and not any(set(part.key) & set(known.key) for known in parts):
             parts.append(part)
-    texts = [part.text.rstrip(".") if len(parts) > 1 else part.text for part in parts]
+    texts = [part.text.rstrip(".") for part in parts] if len(parts) > 1 else [best.told]
     pieces = [texts[0], *(f"; {text}" for text in texts[1:])]
     cited = [*parts, *(part for part in others if any(_says_the_same(known, part) for known in parts))]
     return Said(tuple(pieces), _numbered(index, cited))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from langchain_core.documents import Document
@@ -48,6 +49,16 @@ def test_the_span_is_the_answer_and_its_sentence_the_quote() -> None:
     cited = found.citations[0]
     assert (cited.n, cited.quote, cited.highlighted) == (1, "The score is by Ada Lindqvist.", "Ada Lindqvist")
     assert (cited.start, cited.end) == (116, 146)
+
+
+def test_words_without_sure_borders_are_said_in_their_sentence() -> None:
+    text = "Shot in winter. The score is by Ada Lindqvist. It is short."
+    for kind in (PLAIN, Kind("list")):
+        found = said(kind, replace(reading("Ada", text), share=0.1))
+        assert found.text == "The score is by Ada Lindqvist."
+        assert (found.citations[0].quote, found.citations[0].highlighted) == (found.text, "Ada")
+    endless = f"The score is by Ada Lindqvist, {'who wrote and wrote and wrote, ' * 20}in winter."
+    assert said(PLAIN, replace(reading("Ada Lindqvist", endless), share=0.1)).text == "Ada Lindqvist"
 
 
 def test_the_same_answer_of_two_papers_is_cited_twice() -> None:
