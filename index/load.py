@@ -36,6 +36,8 @@ LOADERS: dict[str, str] = {
     ".ssa": "subtitles",
     ".pdf": "pdf",
     ".docx": "word",
+    ".rtf": "rtf",
+    ".epub": "epub",
     ".fountain": "fountain",
     ".spmd": "fountain",
     ".fdx": "finaldraft",
@@ -54,12 +56,14 @@ SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"(?:\d+\s+)?\d{1,2}:\d{2}:\d{2}[,.]\d{1,3}\s*-->", ".srt"),
         (rb"\[Script Info\]", ".ass"),
         (rb'(?:\[\s*)?\{\s*"|\[\s*(?:\[\s*)?"', ".json"),
+        (rb"(?s:PK\x03\x04.{0,4000}?(?:application/epub\+zip|META-INF/container\.xml))", ".epub"),
         (rb"PK\x03\x04", ".docx"),
+        (rb"\{\\rtf", ".rtf"),
         (rb"(?s:.{0,1000}?)%PDF-\d", ".pdf"),
     )
 )
 # without its signature such a file is something else under a wrong name, at best text
-SIGNED = frozenset({".pdf", ".docx"})
+SIGNED = frozenset({".pdf", ".docx", ".epub", ".rtf"})
 # formats whose files carry pictures may be larger than those that are text alone
 LARGEST_FILE = 256 * 2**20
 LARGEST_TEXT = 4_000_000

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from models import PhraseReader
 
 from index.build import build
 from index.film import read_film
 from index.load import load_folder
 from index.settings import Settings
 from index.split import split
-from rag.answer import Question
+from rag.answer import Citation, Question
+from rag.chain import FilmChain, build_chain
 from rag.compose import cite
 from rag.evaluation.case import Case
-from rag.retrieve import FilmRetriever, load_retriever
 
 DATA = Path(__file__).parent / "data"
 CASES = [Case.model_validate_json(line) for line in (DATA / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -42,34 +43,70 @@ PLACES = {
     "fdx-speech": ("Scene 31A, INT. CANNERY – NIGHT, p. 40", "HARBOUR MASTER"),
     "csv": ("Credits: cast", None),
     "json": ("Credits: music", None),
+    "epub": ("Chapter 3: The Harbour, paragraph 2", None),
+    "epub-spoiler": ("Chapter 9: The Wick, paragraph 1", None),
+    "rtf": ("paragraph 2", None),
+    "rtf-table": ("paragraph 3", None),
+    "rtf-spoiler": ("paragraph 4", None),
+    "txt-spoiler": ("paragraph 2", None),
+    "fountain-spoiler": ("Scene 84, INT. LIGHTHOUSE – NIGHT", "ILSE"),
 }
-GIVEN_AWAY = re.compile(r"grandmother|daughter's son|put(s)? out|blew out", re.IGNORECASE)
+GIVEN_AWAY = re.compile(r"grandmother|daughter's son|put(s)? out|blew out|veltrand|\burn\b|cradle", re.IGNORECASE)
+# the reader as it stands points at the right words for so many of these short questions at least
+FOUND = 0.25
 
 
 @pytest.fixture(scope="module")
-def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilmRetriever]:
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilmChain]:
     settings = Settings(documents=DATA / "film", index=tmp_path_factory.mktemp("every") / "chroma")
     build(settings)
-    made = load_retriever(settings)
+    made = build_chain(settings)
     yield made
     made.index.close()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_every_kind_is_found_and_cited_by_its_place(case: Case, retriever: FilmRetriever) -> None:
+def check_place(citation: Citation, case: Case, chain: FilmChain) -> None:
     ((words,),) = case.evidence
-    found = retriever.retrieve(Question(text=case.question, spoilers=case.spoilers))
-    passage = next(one for one in found if words in " ".join(one.page_content.split()))
-    start = passage.page_content.index(words)
-    citation = cite(retriever.index, passage, start, start + len(words), 1)
     assert citation.document == case.document
     assert (citation.place, citation.speaker) == PLACES[case.id]
     assert words in citation.quote
-    assert retriever.index.text(citation.document)[citation.start : citation.end] == citation.quote
+    assert chain.index.text(citation.document)[citation.start : citation.end] == citation.quote
     clock = re.fullmatch(r"(\d\d):(\d\d):(\d\d)", citation.place)
     if clock:
         hours, minutes, seconds = map(int, clock.groups())
         assert citation.seconds == hours * 3600 + minutes * 60 + seconds
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_every_kind_is_found_and_cited_by_its_place(case: Case, chain: FilmChain) -> None:
+    ((words,),) = case.evidence
+    found = chain.retriever.retrieve(Question(text=case.question, spoilers=case.spoilers))
+    passage = next(one for one in found if words in " ".join(one.page_content.split()))
+    start = passage.page_content.index(words)
+    check_place(cite(chain.index, passage, start, start + len(words), 1), case, chain)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_every_kind_is_answered_with_its_place(case: Case, chain: FilmChain) -> None:
+    """Through the whole chain, with a reader that knows where to look; the rest is the chain's own."""
+    ((words,),) = case.evidence
+    sure = chain.model_copy(update={"reader": PhraseReader(words)})
+    answer = sure.invoke(Question(text=case.question, spoilers=case.spoilers))
+    assert answer.answered and case.answers[0] in answer.answer
+    check_place(answer.citations[0], case, chain)
+
+
+def test_what_the_reader_finds_has_its_place(chain: FilmChain) -> None:
+    """The reader as it stands: how much it finds is measured elsewhere, where it stands is right whenever it does."""
+    found = 0
+    for case in CASES:
+        answer = chain.invoke(Question(text=case.question, spoilers=case.spoilers))
+        ((words,),) = case.evidence
+        for citation in answer.citations if answer.answered else ():
+            if citation.document == case.document and words in citation.quote:
+                found += 1
+                check_place(citation, case, chain)
+    assert found >= FOUND * len(CASES)
 
 
 def test_every_kind_has_a_question() -> None:
@@ -89,4 +126,7 @@ def test_what_gives_the_story_away_is_in_marked_passages_alone() -> None:
         "notes.docx",
         "dialogue.srt",
         "screenplay.fountain",
+        "diary.rtf",
+        "ending.txt",
+        "novel.epub",
     }

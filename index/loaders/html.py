@@ -28,17 +28,8 @@ ENOUGH = 0.6
 
 
 def load(data: bytes, name: str) -> Loaded:
-    from lxml import etree  # type: ignore[import-untyped]
-    from lxml import html as lxml_html
-
     source = decode(data)
-    try:
-        # lxml refuses a str that declares its own encoding
-        page = lxml_html.document_fromstring(
-            source.encode("utf-8", "replace"), parser=lxml_html.HTMLParser(encoding="utf-8")
-        )
-    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
-        raise PaperError(f"it cannot be read as HTML ({error})") from None
+    page = parsed(source)
     title = " ".join((page.findtext(".//title") or "").split()) or None
     sections = Sections()
     for level, text in _of_article(PageReader().read(page), _article(source)):
@@ -47,6 +38,20 @@ def load(data: bytes, name: str) -> Loaded:
         else:
             sections.paragraph(text)
     return sections.loaded(title)
+
+
+def parsed(source: str) -> HtmlElement:
+    """The page's root element. Raises PaperError for what is no page."""
+    from lxml import etree  # type: ignore[import-untyped]
+    from lxml import html as lxml_html
+
+    try:
+        # lxml refuses a str that declares its own encoding
+        return lxml_html.document_fromstring(
+            source.encode("utf-8", "replace"), parser=lxml_html.HTMLParser(encoding="utf-8")
+        )
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        raise PaperError(f"it cannot be read as HTML ({error})") from None
 
 
 def _article(source: str) -> str:

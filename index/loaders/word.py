@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from index.errors import PaperError
+from index.loaders.archive import check_size
 from index.loaders.sections import Sections
 from index.paper import Loaded
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from docx.table import Table
     from docx.text.paragraph import Paragraph
 
-MOST_MEGABYTES = 400
-MOST_XML_MEGABYTES = 64
 # what python-docx says of a document without properties
 UNTITLED = "Word Document"
 HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
@@ -38,7 +37,7 @@ def load(data: bytes, name: str) -> Loaded:
     from lxml import etree  # type: ignore[import-untyped]
 
     try:
-        _check_size(data)
+        check_size(data)
         document = _opened(data)
         sections = Sections()
         for block in _blocks(document):
@@ -52,18 +51,6 @@ def load(data: bytes, name: str) -> Loaded:
     except (zipfile.BadZipFile, etree.XMLSyntaxError, KeyError, ValueError) as error:
         raise PaperError(f"it cannot be read as Word ({' '.join(str(error).split())[:200]})") from None
     return loaded if loaded.title or title in ("", UNTITLED) else replace(loaded, title=title)
-
-
-def _check_size(data: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        files = archive.infolist()
-    sizes = {
-        MOST_MEGABYTES: sum(file.file_size for file in files),
-        MOST_XML_MEGABYTES: sum(file.file_size for file in files if file.filename.endswith((".xml", ".rels"))),
-    }
-    for most, size in sizes.items():
-        if size > most * 2**20:
-            raise PaperError(f"unpacked it is {size / 2**20:,.0f} MB, and it may be {most} MB; it may be a zip bomb")
 
 
 def _opened(data: bytes) -> Document:
