@@ -8,6 +8,7 @@ _PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", "‘": "’"}
 _CLOSERS = {closer: opener for opener, closer in _PAIRS.items()}
 _LEADING = ",;:.!?–—-•*·|/\\…_ \t\r\n\u00a0"
 _TRAILING = ",;:–—-•*·|/\\_ \t\r\n\u00a0"
+_HYPHENS = frozenset("-\u2010\u2011")
 _WORD = 30  # characters a cut word may be mended by; scripts without spaces would swallow the line
 _REACH = 60  # characters within which a bracket's other half is taken in
 
@@ -45,11 +46,20 @@ def said(text: str) -> str:
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     left, right = start, end
-    while left > 0 and left < len(text) and text[left].isalnum() and text[left - 1].isalnum():
+    while left > 0 and _joins(text, left):
         left -= 1
-    while 0 < right < len(text) and text[right - 1].isalnum() and text[right].isalnum():
+    while right < len(text) and _joins(text, right):
         right += 1
     return (left if start - left <= _WORD else start), (right if right - end <= _WORD else end)
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether a word runs on over the border before text[at]; the parts of "13-year-old" are one word."""
+    before, after = text[at - 1 : at], text[at : at + 1]
+    if before in _HYPHENS or after in _HYPHENS:
+        outer = text[at - 2 : at - 1] + after if before in _HYPHENS else before + text[at + 1 : at + 2]
+        return len(outer) == 2 and outer.isalnum()
+    return before.isalnum() and after.isalnum()
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

@@ -44,6 +44,21 @@ def test_clean(words: str, shown: str) -> None:
     assert cleaned(words) == shown
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("13-year", "13-year-old"),
+        ("old boy", "13-year-old boy"),
+        ("one", "one-week-long"),
+        ("-long", "one-week-long"),
+        ("1990", "1990"),
+        ("boy", "boy"),
+    ],
+)
+def test_a_compound_is_one_word(words: str, shown: str) -> None:
+    assert cleaned(words, "A 13-year-old boy - in 1990 - had a one-week-long run.") == shown
+
+
 def test_apostrophes_are_no_quotation_marks() -> None:
     text = "The dogs’ home isn’t far."
     assert cleaned("isn’t far", text) == "isn’t far"

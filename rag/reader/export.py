@@ -135,7 +135,7 @@ def main(argv: list[str] | None = None) -> int:
     layers = {"lower": shape.lower, "upper": len(shape.upper), "heads": shape.heads, "hidden": shape.hidden}
     about = options.out / "reader.json"
     told = json.loads(about.read_text("utf-8")) if about.exists() else {}
-    told |= {"steps": saved["step"], "layers": layers, "weights": weights, "sha256": sums}
+    told |= {"steps": saved["step"] + saved.get("before", 0), "layers": layers, "weights": weights, "sha256": sums}
     about.write_text(json.dumps(told, indent=2) + "\n", "utf-8")
     for name in files:
         print(f"{(options.out / name).stat().st_size / 1e6:8.2f} MB  {name}")
