@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import math
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -12,9 +14,11 @@ from pathlib import Path
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from limits import RateLimitItem, parse_many
-from limits.storage import storage_from_string
-from limits.strategies import MovingWindowRateLimiter
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import MemoryStorage, MovingWindowSupport, Storage, storage_from_string
+from limits.strategies import MovingWindowRateLimiter, RateLimiter
 
+from index.errors import SettingsError
 from ui.sorry import Sorry
 
 COOKIE = "visitor"
@@ -24,6 +28,8 @@ TOKEN_SECONDS = 2 * 24 * 3600
 STORAGE = "RATELIMIT_STORAGE_URI"
 # Several visitors may share one address: a school, a cinema's foyer.
 ADDRESS_SHARE = 5
+
+logger = logging.getLogger("karmalink")
 
 
 class Visitors:
@@ -72,30 +78,58 @@ class Refused(Sorry):
 
 
 class Limits:
-    """Counts questions by visitor and by address. Thread-safe; raises Refused."""
+    """Counts questions by visitor and by address. Thread-safe; raises Refused.
+
+    Where the shared store fails, this server counts for itself: visitors are not turned away for it. Raises
+    SettingsError for a store that cannot be used from the start."""
 
     def __init__(self, spec: str, storage: str | None = None) -> None:
         self._items: tuple[RateLimitItem, ...] = () if spec == "off" else tuple(parse_many(spec))
         self._shared = tuple(type(item)(item.amount * ADDRESS_SHARE, item.multiples) for item in self._items)
-        self._limiter = MovingWindowRateLimiter(storage_from_string(storage or os.environ.get(STORAGE) or "memory://"))
+        self._limiter = MovingWindowRateLimiter(_storage(storage or os.environ.get(STORAGE) or "memory://"))
+        self._own = MovingWindowRateLimiter(MemoryStorage())
 
     def spend(self, visitor: str | None, address: str, kind: str = "ask") -> None:
         """Count one question. Without a token of ours the address stands for the visitor."""
         place = _network(address)
         counts = [(self._shared, ("address", place)), (self._items, ("visitor", visitor))] if visitor else []
-        self._spend(counts or [(self._items, ("stranger", place))], kind)
-
-    def _spend(self, counts: Iterable[tuple[tuple[RateLimitItem, ...], tuple[str, str]]], kind: str) -> None:
+        counts = counts or [(self._items, ("stranger", place))]
         windows = [(item, (kind, *who)) for items, who in counts for item in items]
-        waits = [
-            self._limiter.get_window_stats(item, *who).reset_time - time.time()
-            for item, who in windows
-            if not self._limiter.test(item, *who)
-        ]
-        if waits:
-            raise Refused(max(1, math.ceil(max(waits))))
-        for item, who in windows:
-            self._limiter.hit(item, *who)
+        try:
+            _hit(self._limiter, windows)
+        except StorageError as error:
+            logger.error("limits cannot be shared: %s; this server counts for itself", error)
+            _hit(self._own, windows)
+
+
+def _hit(limiter: RateLimiter, windows: Iterable[tuple[RateLimitItem, tuple[str, ...]]]) -> None:
+    """Count one hit in every window, or in none and raise Refused."""
+    windows = list(windows)
+    waits = [
+        limiter.get_window_stats(item, *who).reset_time - time.time()
+        for item, who in windows
+        if not limiter.test(item, *who)
+    ]
+    if waits:
+        raise Refused(max(1, math.ceil(max(waits))))
+    for item, who in windows:
+        limiter.hit(item, *who)
+
+
+def _storage(uri: str) -> Storage:
+    """The store that limits are counted in; it answers now."""
+    shown = re.sub(r"(?<=://)[^/@]*@", "…@", uri)  # no password in an error
+    mend = f"Unset {STORAGE}, or install what it needs: pip install -c constraints.txt -e '.[redis]'"
+    try:
+        storage = storage_from_string(uri, wrap_exceptions=True)
+        answers = storage.check()
+    except (ConfigurationError, StorageError, ValueError) as error:
+        raise SettingsError(f"{STORAGE}={shown!r}: {error}. {mend}") from None
+    if not answers:
+        raise SettingsError(f"{STORAGE}={shown!r}: nothing answers there. Start the store, or unset {STORAGE}.")
+    if not isinstance(storage, Storage) or not isinstance(storage, MovingWindowSupport):
+        raise SettingsError(f"{STORAGE}={shown!r}: this store cannot keep a moving window. Take memory:// or redis://.")
+    return storage
 
 
 def _network(address: str) -> str:
