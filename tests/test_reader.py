@@ -71,7 +71,7 @@ def test_a_passage_scores_the_same_whatever_is_read_beside_it(reader: Extractive
     question = Question(text="Who directed Saltmark?")
     alone = reader.read(question, [passage(PAPER)])[0].score
     beside = reader.read(question, [passage(PAPER), passage("A cat slept in the window of the cannery.")])
-    assert max(r.score for r in beside if r.passage.page_content == PAPER) == pytest.approx(alone, abs=0.6)
+    assert max(r.score for r in beside if r.passage.page_content == PAPER) == pytest.approx(alone, abs=1.2)  # 8-bit products
 
 
 def test_kept_halves_change_nothing(reader: ExtractiveReader) -> None:
@@ -116,7 +116,7 @@ def test_the_best_span_is_the_best_of_all_spans(tokens: int, asked: int, random:
         for e in range(s, min(s + SPAN, tokens))
     ]
     best = max(spans)
-    assert found[2] == pytest.approx(best[0], abs=1e-4)
+    assert found[2] == pytest.approx(np.logaddexp.reduce([score for score, *_ in spans]), abs=1e-3)
     assert (found[0], found[1]) == best[1:]
     assert found[3] == pytest.approx(1 / sum(np.exp(score - best[0]) for score, *_ in spans), rel=1e-3)
 

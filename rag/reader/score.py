@@ -39,7 +39,6 @@ class Outcome:
     type: str
     answerable: bool
     score: float
-    runner_up: float
     confidence: float
     hit: float
     sentence: float
@@ -82,7 +81,6 @@ def outcomes(
             type=item["type"],
             answerable=bool(accepted),
             score=best.score,
-            runner_up=readings[1].score if len(readings) > 1 else best.score,
             confidence=reader.confidence(readings),
             hit=judge(said, accepted) if accepted else 0.0,
             sentence=judge(best.passage.page_content[start:end], accepted) if accepted else 0.0,
@@ -103,14 +101,13 @@ def table(found: Sequence[Outcome], thresholds: dict[str, float]) -> Iterator[Ta
     """What of the answerable is right, what of the rest is refused, at each caution; then by type."""
     answerable = np.array([one.answerable for one in found])
     confidence = np.array([one.confidence for one in found])
-    scores = np.array([one.score for one in found])
     right = np.array([one.hit for one in found])
     ms = np.array([one.ms for one in found])
     over = Table(title=f"{len(found)} questions of {len({one.film for one in found})} dev films")
     for name in ("right span", "right sentence", "token F1", "passage", "AUC", "p50 ms", "p95 ms"):
         over.add_column(name)
     means = [np.mean([(o.sentence, o.f1, o.passage) for o in found if o.answerable], axis=0)]
-    numbers = (right[answerable].mean(), *means[0], auc(scores, answerable))
+    numbers = (right[answerable].mean(), *means[0], auc(confidence, answerable))
     over.add_row(*(f"{number:.3f}" for number in numbers), *(f"{np.percentile(ms, part):.0f}" for part in (50, 95)))
     yield over
     at = Table(title="at each caution")
@@ -133,13 +130,13 @@ def table(found: Sequence[Outcome], thresholds: dict[str, float]) -> Iterator[Ta
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rag.reader.score", description=__doc__)
     parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
-    parser.add_argument("--limit", type=int, help="only so many films")
+    parser.add_argument("--every", type=int, default=1, help="every how manieth film: 2 for every second")
     parser.add_argument("--out", type=Path, help="write every outcome there, one JSON object a line")
     options = parser.parse_args(argv)
     settings = Settings()
     reader, embeddings = load_reader(settings), load_embeddings(settings)
     found: list[Outcome] = []
-    for film in track(films(options.dossiers)[: options.limit], description="films"):
+    for film in track(films(options.dossiers)[:: options.every], description="films"):
         found += outcomes(film, reader, settings, embeddings)
         if options.out:
             options.out.parent.mkdir(parents=True, exist_ok=True)
