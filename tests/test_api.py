@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import openai
 import pytest
+from fastapi import HTTPException
+from langchain_core.documents import Document
 from web import ScriptedChain, answer
 
 from rag.answer import Answer, Question
+from ui.service import Service
 
 pytest_plugins = ["web_fixtures"]
 
@@ -138,6 +142,23 @@ def test_passage_shows_the_quote_in_its_surroundings(client: httpx.Client, scrip
 )
 def test_passage_gives_nothing_that_may_not_be_read(client: httpx.Client, query: dict[str, Any]) -> None:
     assert client.get("/api/passage", params=query).status_code == 404
+
+
+def test_passage_gives_nothing_from_between_two_open_passages() -> None:
+    text = "The keeper waits. The lamp goes out. The boat leaves."
+    spans = ((0, 17, False), (18, 36, True), (37, 53, False))
+    passages = [
+        Document(text[start:end], metadata={"document": "a.txt", "start": start, "end": end, "spoiler": spoiler})
+        for start, end, spoiler in spans
+    ]
+    index = SimpleNamespace(passages=passages, text={"a.txt": text}.__getitem__)
+    chain = SimpleNamespace(index=index)
+    service = cast(Service, SimpleNamespace(passages=passages, desk=SimpleNamespace(chain=chain)))
+    for start, end in ((0, 53), (10, 40)):
+        with pytest.raises(HTTPException):
+            Service.surroundings(service, "a.txt", start, end, spoilers=False)
+        assert Service.surroundings(service, "a.txt", start, end, spoilers=True)["quote"] == text[start:end]
+    assert Service.surroundings(service, "a.txt", 4, 10, spoilers=False)["after"].endswith("…\n\nThe boat leaves.")
 
 
 def test_passage_gives_the_ending_to_who_has_seen_the_film(client: httpx.Client) -> None:

@@ -114,6 +114,10 @@ class Service:
         if start >= end or not held or open_passages[held[0]]["start"] > start or open_passages[held[-1]]["end"] < end:
             raise HTTPException(404, "There is no such passage.")
         text = self.desk.chain.index.text(document)
+        # what stands between two open passages and is more than space is in a passage that is kept back
+        asked = [open_passages[n] for n in held]
+        if any(text[max(one["end"], start) : min(other["start"], end)].strip() for one, other in pairwise(asked)):
+            raise HTTPException(404, "There is no such passage.")
         near = [(passage["start"], passage["end"]) for passage in open_passages[max(0, held[0] - 1) : held[-1] + 2]]
         before = [(first, min(last, start)) for first, last in near if first < start]
         after = [(max(first, end), last) for first, last in near if last > end]
