@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+WORDS = 8  # the least in a text
+
+
 @lru_cache(maxsize=4096)
 def sentences(text: str) -> tuple[tuple[int, int], ...]:
     """The sentences of a passage as offsets, without the white space around them; none runs on into a new paragraph."""
@@ -31,8 +34,17 @@ def _strip(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def sentence_texts(passage: str) -> list[str]:
-    """What of a passage is embedded sentence by sentence: at least one text."""
-    return [passage[start:end] for start, end in sentences(passage)] or [passage]
+    """What of a passage is embedded sentence by sentence: at least one text. Lines of dialogue of a word or two say
+    nothing alone and would be most of a film's texts, so short ones go together."""
+    texts: list[str] = []
+    words = WORDS
+    for start, end in sentences(passage):
+        if words < WORDS:
+            texts[-1] = f"{texts[-1]} {passage[start:end]}"
+        else:
+            texts.append(passage[start:end])
+        words = len(texts[-1].split())
+    return texts or [passage]
 
 
 class Sentences:
