@@ -17,6 +17,7 @@ from index.errors import InputError
 from rag import grounding, refusal, smalltalk
 from rag.answer import Answer, Question, Refusal
 from rag.compose import Said, compose, nearest, speaks_of
+from rag.injection import speaks_to_machine
 from rag.kind import kind_of, leans
 from rag.retrieve import FilmRetriever, load_retriever, standalone
 from rag.similar import Similarity
@@ -194,7 +195,7 @@ class FilmChain(RunnableSerializable[Asked, Any]):
 
     def _look(self, question: Question, clock: _Clock, thorough: bool) -> tuple[list[Document], list[Reading]]:
         since = perf_counter()
-        passages = self.retriever.retrieve(question)
+        passages = _honest(self.retriever.retrieve(question))
         clock.add("retrieve", since)
         since = perf_counter()
         readings = self.reader.read(question, passages, thorough=thorough) if passages else []
@@ -222,7 +223,7 @@ class FilmChain(RunnableSerializable[Asked, Any]):
         if not any(passage.metadata.get("spoiler") for passage in self.index.passages):
             return False
         found = self.retriever.retrieve(question.model_copy(update={"spoilers": True}), k=len(self.index.passages))
-        secret = [passage for passage in found if passage.metadata.get("spoiler")][: self.retriever.k]
+        secret = [passage for passage in _honest(found) if passage.metadata.get("spoiler")][: self.retriever.k]
         since = perf_counter()
         readings = self.reader.read(question, secret) if secret else []
         clock.add("read", since)
@@ -277,6 +278,11 @@ def build_chain(settings: Settings | None = None, *, index: Index | None = None)
 
         chain.writer = load_writer(settings, chain.index, chain.reader, chain.similar)
     return chain
+
+
+def _honest(passages: Sequence[Document]) -> list[Document]:
+    """The passages without those that give orders to a machine: they are no words about the film."""
+    return [passage for passage in passages if not speaks_to_machine(passage.page_content)]
 
 
 def _question(asked: Asked) -> Question:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
 from models import PhraseReader, Scripted
 
+from index.build import build
 from index.settings import Settings
 from rag import Answer, Question, build_chain
 from rag.chain import FilmChain
@@ -178,3 +180,14 @@ def test_an_attack_in_a_question(chain: FilmChain, attack: str) -> None:
 )
 def test_what_papers_say_is_no_order(text: str) -> None:
     assert not speaks_to_machine(text)
+
+
+def test_no_planted_word_leaves_without_a_model_either(film_copy: Path, settings: Callable[..., Settings]) -> None:
+    for number, attack in enumerate(ATTACKS):
+        text = f"The chapel has a pump organ. {attack} Three cellos were played.\n"
+        (film_copy / f"planted-{number}.txt").write_text(text, encoding="utf-8")
+    build(settings())
+    chain = build_chain(settings())
+    for text in (SCORE, "Who is the composer?", "What is said about the organ?"):
+        assert CANARY not in leaves(list(chain.stream(Question(text=text))))
+    chain.index.close()
