@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import json
 import re
 from collections.abc import Callable
@@ -10,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.runnables import Runnable
 from models import Scripted, fails, says, serving
 
 from index.settings import Settings
+from rag.evaluation.ask import ask
 from rag.evaluation.case import Case
 from rag.evaluation.roads import MEASURES, ROADS
+from rag.evaluation.score import Outcome
 from rag.model import Model
 from rag.prompt import NOT_THERE
 from ui import cli
@@ -177,13 +179,19 @@ def test_a_model_alone_has_to_be_named(evaluate: Evaluate, capsys: pytest.Captur
 
 
 def test_roads_cut_short_are_gone_on_with(
-    evaluate: Evaluate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    evaluate: Evaluate, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopping(asked: str) -> str:
-        _thread.interrupt_main()
-        return truthful(asked)
+    asked: list[Case] = []
 
-    results = evaluate(scripted(truthful, stopping))
+    def stopping(chain: Runnable[Any, Any], case: Case) -> Outcome:
+        if len(asked) == len(CASES) + 1:
+            raise KeyboardInterrupt
+        asked.append(case)
+        return ask(chain, case)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.evaluation.run.ask", stopping)
+        results = evaluate(scripted(truthful))
     assert results["status"] == 1
     assert [row["questions"] for row in results["roads"]] == [len(CASES), 1, 0]
     assert len(list(tmp_path.glob("results.json*.part"))) == 3
