@@ -23,6 +23,7 @@ SENTENCES = (
     "“We shot scene {n} in one take,” said the director, who had waited {n} days for the snow.",
 )
 PARAGRAPHS = 600
+PAPER = 2000  # paragraphs
 ROUNDS = 3
 FEW, MANY = 20, 10_000
 QUESTIONS = 60
@@ -61,10 +62,9 @@ def bench_size() -> dict[str, float]:
 def _film(folder: Path, paragraphs: int, seed: int) -> Settings:
     documents = folder / "documents"
     documents.mkdir()
-    text = "\n\n".join(
-        " ".join(SENTENCES[(n + seed) % 3].format(n=10 * n + k + seed) for k in range(6)) for n in range(paragraphs)
-    )
-    (documents / "log.txt").write_text(text, encoding="utf-8")
+    told = [" ".join(SENTENCES[(n + seed) % 3].format(n=10 * n + k + seed) for k in range(6)) for n in range(paragraphs)]
+    for start in range(0, paragraphs, PAPER):
+        (documents / f"log-{start}.txt").write_text("\n\n".join(told[start : start + PAPER]), encoding="utf-8")
     return Settings(documents=documents, index=folder / "chroma")
 
 
