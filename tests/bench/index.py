@@ -62,7 +62,8 @@ def bench_size() -> dict[str, float]:
 def _film(folder: Path, paragraphs: int, seed: int) -> Settings:
     documents = folder / "documents"
     documents.mkdir()
-    told = [" ".join(SENTENCES[(n + seed) % 3].format(n=10 * n + k + seed) for k in range(6)) for n in range(paragraphs)]
+    lines = [SENTENCES[(n + seed) % 3] for n in range(paragraphs)]
+    told = [" ".join(line.format(n=10 * n + k + seed) for k in range(6)) for n, line in enumerate(lines)]
     for start in range(0, paragraphs, PAPER):
         (documents / f"log-{start}.txt").write_text("\n\n".join(told[start : start + PAPER]), encoding="utf-8")
     return Settings(documents=documents, index=folder / "chroma")
