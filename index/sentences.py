@@ -61,7 +61,7 @@ class Sentences:
         return cls(vectors.astype(np.float16), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
     def nearest(self, vector: np.ndarray, ordinals: Sequence[int]) -> list[float]:
-        """For each passage the cosine of `vector`, of length 1, and its nearest sentence."""
+        """For each passage the product of `vector` and its nearest sentence: their cosine, if `vector` has length 1."""
         return [float((self._vectors[self._begins[at] : self._begins[at + 1]] @ vector).max()) for at in ordinals]
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -102,9 +102,8 @@ class Limits:
             _hit(self._own, windows)
 
 
-def _hit(limiter: RateLimiter, windows: Iterable[tuple[RateLimitItem, tuple[str, ...]]]) -> None:
+def _hit(limiter: RateLimiter, windows: Sequence[tuple[RateLimitItem, tuple[str, ...]]]) -> None:
     """Count one hit in every window, or in none and raise Refused."""
-    windows = list(windows)
     waits = [
         limiter.get_window_stats(item, *who).reset_time - time.time()
         for item, who in windows
