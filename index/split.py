@@ -21,6 +21,8 @@ PLURALS = {"paragraph": "paragraphs", "p.": "pp.", "page": "pages", "row": "rows
 NUMBERED = re.compile(r"(?P<before>.*?)(?P<label>paragraph|p\.|page|row|scene) (?P<number>\S+)", re.IGNORECASE)
 PAGES = re.compile(r"(?P<before>.*?)pp?\. (?P<first>[^\s–]+)(?:–(?P<last>[^\s–]+))?")
 CLOCK = re.compile(r"[\d:.]+")
+# a quotation mark or bracket that opens what comes next, left at the end of the sentence before
+OPENED = re.compile(r"(?<=\s)[\"“‘«‹„‚(\[]+\s*\Z")
 # what stands between two captions that a pause parts
 PAUSE = "\n\n"
 
@@ -36,6 +38,8 @@ def sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
     at = 0
     for found in get_sentence_boundaries(language, text.translate(READABLE)):
         end = min(max(int(found["end_index"]), at), len(text))
+        opened = OPENED.search(text, at, end) if end < len(text) else None
+        end = opened.start() if opened else end
         if not text[at:end].strip() and spans:
             spans[-1] = (spans[-1][0], end)
         elif end > at:

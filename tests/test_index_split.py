@@ -49,6 +49,13 @@ def test_sentences_tile_any_text(text: str) -> None:
     assert all(start < end for start, end in spans)
 
 
+def test_a_mark_that_opens_a_speech_stands_with_its_sentence() -> None:
+    text = "It hit,” Jake recalls. “This is its final stop. It is special.\n\n“We walked on. « Mais non."
+    parts = [text[start:end].strip() for start, end in sentences(text)]
+    assert parts[:3] == ["It hit,” Jake recalls.", "“This is its final stop.", "It is special."]
+    assert not any(part.endswith(("“", "«")) for part in parts)
+
+
 @settings(max_examples=60)
 @given(PROSE, st.integers(20, 130))
 def test_offsets_are_exact_and_nothing_is_lost(text: str, words: int) -> None:
