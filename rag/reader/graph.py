@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 
 from rag.reader.network import GROUP, Shape
 
-FLOAT, INT8, INT64, INT32 = TensorProto.FLOAT, TensorProto.INT8, TensorProto.INT64, TensorProto.INT32
+FLOAT, INT8, INT64 = TensorProto.FLOAT, TensorProto.INT8, TensorProto.INT64
 
 
 class Graph:
@@ -53,13 +53,13 @@ class Graph:
         return self.add("SkipLayerNormalization", inputs, output, "com.microsoft", epsilon=1e-5)
 
     def layer(self, x: str, name: str) -> str:
-        """One MPNet layer on x (batch, tokens, hidden); `relative` and `mask` are the graph's inputs."""
+        """One MPNet layer on x (1, tokens, hidden); the graph's input `relative` is added to the attention's scores."""
         h, o = self.shape.hidden, lambda part: f"{name}.{part}.out"
         merged = self.matrix(x, f"{name}.qkv", h, 3 * h, o("qkv"))
         merged = self.add("Add", [merged, self.weight(f"{name}.qkv.bias", FLOAT, 3 * h)], o("qkv.biased"))
         parts = [o("q"), o("k"), o("v")]
         self.nodes.append(helper.make_node("Split", [merged], parts, axis=-1, num_outputs=3))
-        inputs = [*parts, "", "mask", "relative"]
+        inputs = [*parts, "", "", "relative"]
         seen = self.add("MultiHeadAttention", inputs, o("seen"), "com.microsoft", num_heads=self.shape.heads)
         told = self.matrix(seen, f"{name}.o", h, h, o("o"))
         x = self.norm(told, x, f"{name}.norm1", f"{name}.o.bias", o("norm1"))
@@ -82,15 +82,12 @@ class Graph:
 
 
 def write_graphs(folder: Path, shape: Shape, vocabulary: int, places: int) -> dict[str, list[str]]:
-    """Write `lower.onnx` (ids, places -> states) and `upper.onnx` (states -> logits); both take mask and relative.
+    """Write `lower.onnx` (ids, places -> states) and `upper.onnx` (states -> logits); both take one text and `relative`.
 
     Gives each graph's external weights by name."""
     h, heads = shape.hidden, shape.heads
-    common: dict[str, tuple[int, list[Any]]] = {
-        "mask": (INT32, ["batch", "tokens"]),
-        "relative": (FLOAT, [1, heads, "tokens", "tokens"]),
-    }
-    states: dict[str, tuple[int, list[Any]]] = {"states": (FLOAT, ["batch", "tokens", h])}
+    relative: dict[str, tuple[int, list[Any]]] = {"relative": (FLOAT, [1, heads, "tokens", "tokens"])}
+    states: dict[str, tuple[int, list[Any]]] = {"states": (FLOAT, [1, "tokens", h])}
 
     graph = Graph(shape)
     codes = graph.add("Gather", [graph.weight("words.codes", INT8, vocabulary, h), "ids"], "words.found")
@@ -107,13 +104,13 @@ def write_graphs(folder: Path, shape: Shape, vocabulary: int, places: int) -> di
     for number in range(shape.lower):
         x = graph.layer(x, f"lower_layers.{number}")
     graph.add("Identity", [x], "states")
-    ids: dict[str, tuple[int, list[Any]]] = {"ids": (INT64, ["batch", "tokens"]), "places": (INT64, ["tokens"])}
-    names = {"lower": graph.write(folder / "lower.onnx", {**ids, **common}, states)}
+    ids: dict[str, tuple[int, list[Any]]] = {"ids": (INT64, [1, "tokens"]), "places": (INT64, ["tokens"])}
+    names = {"lower": graph.write(folder / "lower.onnx", {**ids, **relative}, states)}
 
     graph, x = Graph(shape), "states"
     for number in range(len(shape.upper)):
         x = graph.layer(x, f"upper_layers.{number}")
     told = graph.add("MatMul", [x, graph.weight("head.weight", FLOAT, h, 2)], "told")
     graph.add("Add", [told, graph.weight("head.bias", FLOAT, 2)], "logits")
-    outputs: dict[str, tuple[int, list[Any]]] = {"logits": (FLOAT, ["batch", "tokens", 2])}
-    return names | {"upper": graph.write(folder / "upper.onnx", {**states, **common}, outputs)}
+    outputs: dict[str, tuple[int, list[Any]]] = {"logits": (FLOAT, [1, "tokens", 2])}
+    return names | {"upper": graph.write(folder / "upper.onnx", {**states, **relative}, outputs)}

@@ -1,7 +1,9 @@
 """The reader's network as visitors meet it: onnxruntime, 8-bit matrices, no PyTorch.
 
 Numbers on disk are codes of 4 and 5 bits in groups of 64 with one scale each; at load they become one 8-bit scale a
-column, which is what the processor multiplies.
+column, which is what the processor multiplies. Every text has a pass of its own on one core, as many at a time as there
+are cores: no padding is multiplied, and what a passage is worth does not depend on what is read beside it (the 8-bit
+scales of the states are those of one pass).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import ctypes
 import hashlib
 import json
 import math
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +24,6 @@ from numpy.typing import NDArray
 
 WEIGHTS = Path(__file__).parent / "weights"
 FILES = ("weights.npz", "lower.onnx", "upper.onnx", "tokenizer.json")
-PAD = 1
 Floats = NDArray[np.float32]
 
 
@@ -83,12 +85,13 @@ class Runtime:
         self.hidden, self.heads = shape["hidden"], shape["heads"]
         with np.load(folder / "weights.npz") as arrays:
             stored = {name: arrays[name] for name in arrays.files}
-        self.relative: Floats = stored.pop("relative.weight").astype(np.float32)
         self.places = len(stored["positions"])
+        self._near = _near(stored.pop("relative.weight").astype(np.float32), self.places)
         given = _given(stored, shape["lower"], shape["upper"])
         names = self.about["weights"]
-        self._lower = _session(folder / "lower.onnx", {name: given[name] for name in names["lower"]}, threads)
-        self._upper = _session(folder / "upper.onnx", {name: given[name] for name in names["upper"]}, threads)
+        self._lower = _session(folder / "lower.onnx", {name: given[name] for name in names["lower"]})
+        self._upper = _session(folder / "upper.onnx", {name: given[name] for name in names["upper"]})
+        self._pool = ThreadPoolExecutor(threads or cores(), "reader")
         del stored, given
         _give_back()
 
@@ -99,29 +102,40 @@ class Runtime:
 
     def lower(self, rows: Sequence[Sequence[int]]) -> list[Floats]:
         """Token ids, one sequence a text of at most 510 tokens -> states (tokens, hidden) each."""
-        length = max(map(len, rows))
-        ids = np.full((len(rows), length), PAD, np.int64)
-        for row, tokens in enumerate(rows):
-            ids[row, : len(tokens)] = tokens
-        feed = {"ids": ids, "places": np.arange(2, 2 + length), **self._common([len(row) for row in rows], length)}
-        states = self._lower.run(None, feed)[0]
-        return [states[row, : len(tokens)] for row, tokens in enumerate(rows)]
+        return list(self._pool.map(self._lower_half, rows))
 
     def upper(self, rows: Sequence[Floats]) -> list[Floats]:
         """States of question and passage joined, (tokens, hidden) each -> logits (tokens, 2) each."""
-        length = max(map(len, rows))
-        states = np.zeros((len(rows), length, self.hidden), np.float32)
-        for row, part in enumerate(rows):
-            states[row, : len(part)] = part
-        feed = {"states": states, **self._common([len(row) for row in rows], length)}
-        logits = self._upper.run(None, feed)[0]
-        return [logits[row, : len(part)] for row, part in enumerate(rows)]
+        return list(self._pool.map(self._upper_half, rows))
 
-    def _common(self, lengths: list[int], longest: int) -> dict[str, NDArray[Any]]:
-        places = np.arange(longest)
-        mask = (places[None, :] < np.array(lengths)[:, None]).astype(np.int32)
-        near = self.relative[bucket(places[None, :] - places[:, None])].transpose(2, 0, 1)[None]
-        return {"mask": mask, "relative": np.ascontiguousarray(near)}
+    def _lower_half(self, tokens: Sequence[int]) -> Floats:
+        ids, places = np.array([tokens], np.int64), np.arange(2, 2 + len(tokens))
+        feed = {"ids": ids, "places": places, "relative": self._relative(len(tokens))}
+        states: Floats = self._lower.run(None, feed)[0][0]
+        return states
+
+    def _upper_half(self, states: Floats) -> Floats:
+        feed = {"states": states[None], "relative": self._relative(len(states))}
+        logits: Floats = self._upper.run(None, feed)[0][0]
+        return logits
+
+    def _relative(self, tokens: int) -> Floats:
+        """The relative position bias of every token to every other, (1, heads, tokens, tokens)."""
+        middle = self._near.shape[1] // 2
+        near = self._near[:, middle - tokens + 1 : middle + tokens]
+        rows = np.lib.stride_tricks.sliding_window_view(near, tokens, axis=1)[:, ::-1]
+        return np.ascontiguousarray(rows)[None]
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    known = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    return len(known(0)) if known else os.cpu_count() or 1
+
+
+def _near(weight: Floats, places: int) -> Floats:
+    """The relative position bias by distance: weight (buckets, heads) -> (heads, 2 * places - 1), distance 0 midway."""
+    return np.ascontiguousarray(weight[bucket(np.arange(1 - places, places))].T)
 
 
 def bucket(distance: NDArray[np.int64], buckets: int = 32, furthest: int = 128) -> NDArray[np.int64]:
@@ -193,15 +207,12 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _session(graph: Path, given: dict[str, NDArray[Any]], threads: int | None) -> Any:
+def _session(graph: Path, given: dict[str, NDArray[Any]]) -> Any:
     import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if threads:
-        options.intra_op_num_threads = threads
-    # Spinning threads would take the second core from the page while a question is read.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.intra_op_num_threads = 1
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in given.values()]
     options.add_external_initializers(list(given), values)
     return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
