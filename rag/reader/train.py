@@ -273,7 +273,7 @@ def main(argv: list[str] | None = None) -> int:
     seen = [dossier for dossier in read_dossiers(options.dossiers) if not dossier.dev]
     films = Films(network.eval(), base_tokenizer(), seen, device, options.out.with_name("ranking.json"))
     stream = batches(films, random.Random(SEED + before + step), options.batch)
-    network.train()
+    network.upper_layers.train()  # the lower layers stay as they were when the windows' states were kept
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"), TimeRemainingColumn())
     mean, began, written = 0.0, time.monotonic(), time.monotonic()
     with Progress(*columns) as progress:
