@@ -169,8 +169,7 @@ class FilmChain(RunnableSerializable[Asked, Any]):
 
     def _read(self, question: Question, clock: _Clock) -> tuple[Said, list[Reading], Answer]:
         kind = kind_of(question.text, self.film.title, alone=not question.history)
-        # Lists, opinions and broad questions gather from all passages, and a language model weighs them all.
-        thorough = kind.name != "plain" or self.writer is not None
+        thorough = kind.name != "plain"  # lists, opinions and broad questions gather from all passages
         passages, readings = self._look(question, clock, thorough)
         confidence = self.reader.confidence(readings)
         threshold = self.reader.threshold(self.settings.caution)
