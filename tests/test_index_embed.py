@@ -67,7 +67,19 @@ def test_vectors_keep_the_order(embeddings: SentenceEmbeddings, monkeypatch: pyt
     found = embeddings.encode(texts, lambda done, total: told.append((done, total)))
     assert told == [(2, 5), (4, 5), (5, 5)]
     for row, text in zip(found, texts, strict=True):
-        assert np.allclose(row, embeddings.embed_query(text), atol=1e-5)
+        assert row @ np.array(embeddings.embed_query(text)) > 0.9998
+
+
+def test_swift_vectors_are_the_exact_ones_to_a_hair(
+    embeddings: SentenceEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = embeddings.encode(TEXTS, exact=True)
+    for there in (True, False):  # 16-bit products are emulated where the processor has none: slow, but the same
+        monkeypatch.setattr("index.embed.multiplies_bfloat16", lambda there=there: there)
+        found = embeddings.encode(TEXTS)
+        assert found.dtype == np.float32
+        assert (found * exact).sum(1).min() > (0.9998 if there else 1 - 1e-6)
+        assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-3)
 
 
 def test_nothing_to_embed(embeddings: SentenceEmbeddings) -> None:

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from index.processor import features
+
 WEIGHTS = Path(__file__).parent / "weights"
 FILES = ("weights.npz", "lower.onnx", "upper.onnx", "tokenizer.json")
 Floats = NDArray[np.float32]
@@ -64,11 +66,7 @@ def most_code() -> int:
 
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return 127
-    try:
-        features = Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return 63
-    return 127 if "vnni" in features else 63
+    return 127 if any("vnni" in name for name in features()) else 63
 
 
 class Runtime:
