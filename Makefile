@@ -32,8 +32,7 @@ lint: .venv/dev.stamp ## mend what ruff can mend, then check style and types
 	$(BIN)/mypy index rag ui
 
 reader: .venv/train.stamp ## train the reader from the dossiers, up to the weights that are shipped
-	$(BIN)/python -m rag.reader.train --out build/reader/first.pt --steps 960 $(ARGS)
-	$(BIN)/python -m rag.reader.train --start build/reader/first.pt --out build/reader/checkpoint.pt --steps 1300 --rounded-from 0.8 $(ARGS)
+	$(BIN)/python -m rag.reader.train $(ARGS)
 	$(BIN)/python -m rag.reader.export build/reader/checkpoint.pt
 	$(BIN)/python -m rag.reader.score --out build/reader/outcomes.jsonl
 	$(BIN)/python -m rag.reader.calibrate build/reader/outcomes.jsonl

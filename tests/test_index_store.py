@@ -47,7 +47,7 @@ def test_similarities_are_cosines_best_first(index: Index) -> None:
     assert [score for _, score in pairs] == sorted((score for _, score in pairs), reverse=True)
     for ordinal, score in pairs:
         row = embeddings.embed_query(index.passages[ordinal].page_content)
-        assert abs(float(np.dot(row, vector)) - score) < 1e-4
+        assert abs(float(np.dot(row, vector)) - score) < 2e-3  # papers are embedded with 16-bit products
 
 
 def test_spoilers_and_embargo_are_hard(index: Index) -> None:

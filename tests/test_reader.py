@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from rag.answer import Question
-from rag.reader.extractive import ENOUGH, FIRST, SPAN, WINDOW, ExtractiveReader, best_span, shared_reader
+from rag.reader.extractive import ENOUGH, SPAN, STEPS, WINDOW, ExtractiveReader, best_span, shared_reader
 from rag.reader.runtime import FILES, WEIGHTS, WeightsMissing, bucket, check_files, log_scale, real_scale
 
 PAPER = (
@@ -171,7 +171,7 @@ def test_what_the_nearest_passages_answer_is_looked_for_no_further(reader: Extra
     question = Question(text="Who directed Saltmark?")
     others = [passage(f"A cat slept in window {n} of the cannery, and nobody minded.") for n in range(7)]
     found = reader.read(question, [passage(PAPER), *others], thorough=False)
-    assert reader.confidence(found) >= ENOUGH and len(found) == FIRST
+    assert reader.confidence(found) >= ENOUGH and len(found) == STEPS[0]
     assert len(reader.read(question, [passage(PAPER), *others])) == len(others) + 1
 
 

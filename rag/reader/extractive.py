@@ -27,7 +27,7 @@ WINDOW, STRIDE = 300, 220  # tokens of a passage read at once, and from one wind
 SPAN = 48  # tokens of the longest answer
 RETRIEVED = 6.0  # weight of the retriever's score; dev films: right spans 0.609 -> 0.631, AUC unchanged
 ENOUGH = 0.5  # confidence from which nothing more is read
-FIRST = 3  # passages that are read before the others; the answer is in one of them for 84% of the dev questions
+STEPS = (2, 4)  # so many passages are read before the reader asks itself whether that was enough
 KEPT = 400  # passages whose lower half is kept, about 0.2 MB each
 
 
@@ -54,14 +54,17 @@ class ExtractiveReader:
     def read(self, question: Question, passages: Sequence[Document], *, thorough: bool = True) -> list[Reading]:
         """The likeliest words of every passage that has any, best passage first.
 
-        Not `thorough`, the first few passages are read alone where they answer as surely as ENOUGH says: a third of
-        the time, and on the dev films rather more right answers, as fewer other passages can mislead."""
+        Not `thorough`, the nearest passages are read first, and the next only while none answers as surely as ENOUGH
+        says: a third less to read, and as many right answers on the dev films."""
+        readings: list[Reading] = []
         if not passages:
-            return []
-        asked = self._asked(standalone(question))
-        readings = self._read(asked, passages[:FIRST] if not thorough else passages)
-        if not thorough and self.confidence(readings) < ENOUGH:
-            readings = sorted([*readings, *self._read(asked, passages[FIRST:])], key=rank, reverse=True)
+            return readings
+        asked, done = self._asked(standalone(question)), 0
+        for upto in (len(passages),) if thorough else (*STEPS, len(passages)):
+            readings = sorted([*readings, *self._read(asked, passages[done:upto])], key=rank, reverse=True)
+            done = upto
+            if self.confidence(readings) >= ENOUGH:
+                break
         return readings
 
     def _read(self, asked: Floats, passages: Sequence[Document]) -> list[Reading]:

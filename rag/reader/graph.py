@@ -82,7 +82,7 @@ class Graph:
 
 
 def write_graphs(folder: Path, shape: Shape, vocabulary: int, places: int) -> dict[str, list[str]]:
-    """Write `lower.onnx` (ids, places -> states) and `upper.onnx` (states -> logits); both take one text and `relative`.
+    """Write `lower.onnx` (ids, places -> states) and `upper.onnx` (states -> logits); both take `relative` too.
 
     Gives each graph's external weights by name."""
     h, heads = shape.hidden, shape.heads
