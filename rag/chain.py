@@ -18,7 +18,7 @@ from rag import grounding, refusal, smalltalk
 from rag.answer import Answer, Question, Refusal
 from rag.compose import Said, compose, nearest, speaks_of
 from rag.injection import speaks_to_machine
-from rag.kind import kind_of, leans
+from rag.kind import Kind, kind_of, leans
 from rag.retrieve import FilmRetriever, load_retriever, standalone
 from rag.similar import Similarity
 
@@ -169,8 +169,7 @@ class FilmChain(RunnableSerializable[Asked, Any]):
 
     def _read(self, question: Question, clock: _Clock) -> tuple[Said, list[Reading], Answer]:
         kind = kind_of(question.text, self.film.title, alone=not question.history)
-        thorough = kind.name != "plain"  # lists, opinions and broad questions gather from all passages
-        passages, readings = self._look(question, clock, thorough)
+        passages, readings = self._look(question, clock, self._steps(kind))
         confidence = self.reader.confidence(readings)
         threshold = self.reader.threshold(self.settings.caution)
         said = Said()
@@ -192,12 +191,21 @@ class FilmChain(RunnableSerializable[Asked, Any]):
         )
         return said, readings, answer
 
-    def _look(self, question: Question, clock: _Clock, thorough: bool) -> tuple[list[Document], list[Reading]]:
+    def _steps(self, kind: Kind) -> tuple[int, ...]:
+        """After how many passages the reader may stop."""
+        from rag.reader import STEPS
+
+        if kind.name != "plain":
+            return ()  # lists, opinions and broad questions gather from all passages
+        # A language model has its own time to add: it begins where one passage answers, for half a point of right ones.
+        return STEPS if self.writer is None else (1, *STEPS)
+
+    def _look(self, question: Question, clock: _Clock, steps: Sequence[int]) -> tuple[list[Document], list[Reading]]:
         since = perf_counter()
         passages = _honest(self.retriever.retrieve(question))
         clock.add("retrieve", since)
         since = perf_counter()
-        readings = self.reader.read(question, passages, thorough=thorough) if passages else []
+        readings = self.reader.read(question, passages, steps) if passages else []
         clock.add("read", since)
         return passages, readings
 

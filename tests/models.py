@@ -75,7 +75,7 @@ class PhraseReader:
     def __init__(self, phrase: str, sure: float = 0.95, otherwise: float = 0.02) -> None:
         self.phrase, self.sure, self.otherwise = phrase, sure, otherwise
 
-    def read(self, question: Question, passages: Sequence[Document], *, thorough: bool = True) -> list[Reading]:
+    def read(self, question: Question, passages: Sequence[Document], steps: Sequence[int] = ()) -> list[Reading]:
         found = [(passage, passage.page_content.find(self.phrase)) for passage in passages]
         readings = [
             Reading(passage, at, at + len(self.phrase), 5.0, self.sure)

@@ -33,7 +33,7 @@ class PhraseReader:
     def __init__(self, phrase: str) -> None:
         self.phrase = phrase
 
-    def read(self, question: Question, passages: Sequence[Document], *, thorough: bool = True) -> list[Reading]:
+    def read(self, question: Question, passages: Sequence[Document], steps: Sequence[int] = ()) -> list[Reading]:
         found = [(passage, passage.page_content.find(self.phrase)) for passage in passages]
         readings = [
             Reading(passage, at, at + len(self.phrase), 5.0, 0.95) if at >= 0 else Reading(passage, 0, 9, -5.0, 0.02)

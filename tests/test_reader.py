@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from rag.answer import Question
-from rag.reader.extractive import ENOUGH, SPAN, STEPS, WINDOW, ExtractiveReader, best_span, shared_reader
+from rag.reader import STEPS
+from rag.reader.extractive import ENOUGH, SPAN, WINDOW, ExtractiveReader, best_span, shared_reader
 from rag.reader.runtime import FILES, WEIGHTS, WeightsMissing, bucket, check_files, log_scale, real_scale
 
 PAPER = (
@@ -170,7 +171,7 @@ def test_the_weights_say_what_they_are() -> None:
 def test_what_the_nearest_passages_answer_is_looked_for_no_further(reader: ExtractiveReader) -> None:
     question = Question(text="Who directed Saltmark?")
     others = [passage(f"A cat slept in window {n} of the cannery, and nobody minded.") for n in range(7)]
-    found = reader.read(question, [passage(PAPER), *others], thorough=False)
+    found = reader.read(question, [passage(PAPER), *others], STEPS)
     assert reader.confidence(found) >= ENOUGH and len(found) == STEPS[0]
     assert len(reader.read(question, [passage(PAPER), *others])) == len(others) + 1
 
@@ -178,6 +179,6 @@ def test_what_the_nearest_passages_answer_is_looked_for_no_further(reader: Extra
 def test_a_doubt_has_all_passages_read(reader: ExtractiveReader) -> None:
     question = Question(text="Who directed Saltmark?")
     others = [passage(f"A cat slept in window {n} of the cannery, and nobody minded.") for n in range(7)]
-    late = reader.read(question, [*others, passage(PAPER)], thorough=False)
+    late = reader.read(question, [*others, passage(PAPER)], STEPS)
     assert len(late) == len(others) + 1 and late[0].passage.page_content == PAPER
-    assert reader.read(question, [], thorough=False) == []
+    assert reader.read(question, [], STEPS) == []

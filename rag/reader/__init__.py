@@ -27,15 +27,18 @@ class Reading:
     share: float = 1.0
 
 
+STEPS = (2, 4)  # of a question that wants a few words
+
+
 class Reader(Protocol):
     """Reads passages, nearest first, for a question; `warning` is what every answer should say about this reader.
 
-    Not `thorough`, it may leave the farther passages unread once the nearest have answered."""
+    After each of the `steps`, as a number of passages, it may leave the others unread where those before answer."""
 
     name: str
     warning: str | None
 
-    def read(self, question: Question, passages: Sequence[Document], *, thorough: bool = True) -> list[Reading]: ...
+    def read(self, question: Question, passages: Sequence[Document], steps: Sequence[int] = ()) -> list[Reading]: ...
 
     def confidence(self, readings: Sequence[Reading]) -> float: ...
 

@@ -24,7 +24,7 @@ from index.embed import SentenceEmbeddings, load_embeddings
 from index.settings import Settings
 from rag.answer import Question
 from rag.evaluation.metrics import hit, token_f1
-from rag.reader import Reader, load_reader
+from rag.reader import STEPS, Reader, load_reader
 from rag.reader.data import DOSSIERS
 from rag.retrieve import FilmRetriever
 from rag.span import sentence_at
@@ -69,7 +69,7 @@ def outcomes(
         question = Question(text=item["q"], history=item.get("history") or [])
         found = retriever.retrieve(question)
         began = time.perf_counter()
-        readings = reader.read(question, found, thorough=False)
+        readings = reader.read(question, found, STEPS)
         ms = (time.perf_counter() - began) * 1000
         accepted = [answer for answer in (item.get("answer"), *(item.get("also") or ())) if answer]
         best = readings[0]

@@ -35,7 +35,7 @@ class SentenceReader:
         self.warning = warning
         self._similar = Similarity(embeddings)
 
-    def read(self, question: Question, passages: Sequence[Document], *, thorough: bool = True) -> list[Reading]:
+    def read(self, question: Question, passages: Sequence[Document], steps: Sequence[int] = ()) -> list[Reading]:
         """The likeliest sentence of every passage, best first; always of all of them, which takes no time."""
         return sorted(
             (reading for passage in passages for reading in self._best(standalone(question), passage)),
