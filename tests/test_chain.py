@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from chains import chain_over
 from langchain_core.documents import Document
 from langchain_core.runnables import Runnable, RunnableLambda
 
@@ -219,13 +220,8 @@ def test_the_gate_drops_what_is_not_in_the_papers(chain: FilmChain) -> None:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilmChain]:
     """The chain over the papers this repository comes with."""
-    from index.build import build
-
-    settings = Settings(documents=ROOT / "documents", index=tmp_path_factory.mktemp("own") / "chroma")
-    build(settings)
-    made = build_chain(settings)
-    yield made
-    made.index.close()
+    with chain_over(ROOT / "documents", tmp_path_factory.mktemp("own")) as made:
+        yield made
 
 
 def test_every_citation_of_every_answer_is_verbatim(own: FilmChain) -> None:

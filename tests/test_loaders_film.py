@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chains import chain_over
 from models import PhraseReader
 
-from index.build import build
 from index.film import read_film
 from index.load import load_folder
-from index.settings import Settings
 from index.split import split
 from rag.answer import Citation, Question
-from rag.chain import FilmChain, build_chain
+from rag.chain import FilmChain
 from rag.compose import cite
 from rag.evaluation.case import Case
 
@@ -58,11 +57,8 @@ FOUND = 0.25
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilmChain]:
-    settings = Settings(documents=DATA / "film", index=tmp_path_factory.mktemp("every") / "chroma")
-    build(settings)
-    made = build_chain(settings)
-    yield made
-    made.index.close()
+    with chain_over(DATA / "film", tmp_path_factory.mktemp("every")) as made:
+        yield made
 
 
 def check_place(citation: Citation, case: Case, chain: FilmChain) -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chains import chain_over
 from models import PhraseReader
 
-from index.build import build
-from index.settings import Settings
 from index.store import Index
 from rag import refusal
 from rag.answer import Answer, Question
-from rag.chain import FilmChain, build_chain
+from rag.chain import FilmChain
 from rag.evaluation.case import Case
 from rag.grounding import SMALL_TALK
 
@@ -48,11 +47,8 @@ QUESTIONS = written((DATA / "spoiler_questions.txt").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilmChain]:
-    settings = Settings(documents=DATA / "film", index=tmp_path_factory.mktemp("spoilers") / "chroma")
-    build(settings)
-    made = build_chain(settings)
-    yield made
-    made.index.close()
+    with chain_over(DATA / "film", tmp_path_factory.mktemp("spoilers")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

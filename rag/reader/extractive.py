@@ -69,8 +69,6 @@ class ExtractiveReader:
     def _read(self, asked: Floats, passages: Sequence[Document]) -> list[Reading]:
         from rag.reader import Reading
 
-        if not passages:
-            return []
         halves = self._lower(passages)
         rows = [(passage, half) for passage, parts in zip(passages, halves, strict=True) for half in parts]
         logits = self._runtime.upper([np.concatenate([asked, half.states.astype(np.float32)]) for _, half in rows])

@@ -80,11 +80,9 @@ class Runtime:
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
         shape = self.about["layers"]
-        self.hidden, self.heads = shape["hidden"], shape["heads"]
         with np.load(folder / "weights.npz") as arrays:
             stored = {name: arrays[name] for name in arrays.files}
-        self.places = len(stored["positions"])
-        self._near = _near(stored.pop("relative.weight").astype(np.float32), self.places)
+        self._near = _near(stored.pop("relative.weight").astype(np.float32), len(stored["positions"]))
         given = _given(stored, shape["lower"], shape["upper"])
         names = self.about["weights"]
         self._lower = _session(folder / "lower.onnx", {name: given[name] for name in names["lower"]})
