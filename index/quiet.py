@@ -12,6 +12,7 @@ SILENCE = {
     "LANGSMITH_TRACING": "false",
     "LANGCHAIN_TRACING_V2": "false",
     "DO_NOT_TRACK": "1",
+    "RAGAS_DO_NOT_TRACK": "true",
 }
 _said = {name for name in SILENCE if name in os.environ}
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -102,7 +103,11 @@ def _file(name: str, path: str, deadline: float) -> Model:
 def _made(name: str, known_as: str, options: dict[str, Any]) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
+    provider = known_as.split(":")[0]
     try:
+        if provider in _PROVIDERS and find_spec(f"langchain_{provider}") is None:
+            # LangChain would take an old class of langchain-community, where that happens to be installed.
+            raise ImportError(f"langchain_{provider}")
         made: BaseChatModel = init_chat_model(known_as, **options)
     except ImportError as error:
         raise SettingsError(f"KARMALINK_MODEL={name!r} needs a package. {_install(known_as, error)}") from error

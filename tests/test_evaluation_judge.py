@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 
@@ -24,10 +25,17 @@ def test_nothing_of_it_is_imported_without_being_asked_for():
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ragas") is not None, reason="the extra is installed")
-def test_without_the_extra_the_line_that_installs_it():
-    with pytest.raises(InputError, match=r'pip install "karmalink\[judge\]"'):
+def test_without_the_extra_the_line_that_installs_it(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'make judge, or: pip install .* "karmalink\[judge\]"'):
         judge.load("openai:gpt-5-mini", None)
+
+
+def test_an_extra_that_cannot_be_imported_names_the_line_that_mends_it(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setitem(sys.modules, "ragas", None)  # its import fails, as with a langchain-community it cannot use
+    with pytest.raises(InputError, match=r'pip install "langchain-community<0\.4\.2"'):
+        judge.judge(GenericFakeChatModel(messages=iter(())), DeterministicFakeEmbedding(size=16))
 
 
 def test_a_judge_adds_its_scores():
@@ -50,7 +58,8 @@ def test_a_language_model_judges_through_ragas():
         *[{"question": "Who directed it?", "noncommittal": 0}] * 3,
     ]
     model = GenericFakeChatModel(messages=iter([AIMessage(json.dumps(reply)) for reply in replies]))
-    scored = judge.judge(model, DeterministicFakeEmbedding(size=16))
+    scored = judge.judge(model, DeterministicFakeEmbedding(size=16), tries=1)
+    assert os.environ["RAGAS_DO_NOT_TRACK"] == "true", "it would call home with every score"
     said = perfect()
     assert scored(Outcome(CASES[3], said[CASES[3].question])) == {}, "a refusal is not judged"
     scores = scored(Outcome(CASES[0], said[CASES[0].question]))

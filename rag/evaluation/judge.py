@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 Judge = Callable[[Outcome], dict[str, float]]
 
-EXTRA = 'pip install "karmalink[judge]"'
+EXTRA = 'make judge, or: pip install --constraint constraints.txt "karmalink[judge]"'
 MEND = 'pip install "langchain-community<0.4.2"'
+TRIES, LONGEST_WAIT = 3, 10  # of a call that fails, and seconds before the next; ragas alone would try for minutes
 log = logging.getLogger(__name__)
 
 
@@ -28,10 +29,11 @@ def require() -> None:
         raise InputError(f"--judge needs the extra 'judge'. Install it with: {EXTRA}")
 
 
-def judge(model: BaseChatModel, embeddings: Embeddings) -> Judge:
+def judge(model: BaseChatModel, embeddings: Embeddings, tries: int = TRIES) -> Judge:
     """What scores an outcome: faithfulness of the answer to its quotes, relevance of it to the question, 0 to 1.
 
-    A refusal and an answer without a quote have no score, nor has one that the model cannot judge: the log says why.
+    A refusal and an answer without a quote have no score, nor has one that the model cannot judge in so many `tries`:
+    the log says why.
     Source: Es et al. 2023, RAGAS: Automated Evaluation of Retrieval Augmented Generation.
     """
     require()
@@ -45,11 +47,12 @@ def judge(model: BaseChatModel, embeddings: Embeddings) -> Judge:
             from ragas.embeddings import LangchainEmbeddingsWrapper  # type: ignore[import-not-found]
             from ragas.llms import LangchainLLMWrapper  # type: ignore[import-not-found]
             from ragas.metrics import Faithfulness, ResponseRelevancy  # type: ignore[import-not-found]
+            from ragas.run_config import RunConfig  # type: ignore[import-not-found]
         except ImportError as error:
             # ragas 0.4.3 imports a module that langchain-community dropped in 0.4.2.
             raise InputError(f"ragas cannot be imported ({error}). Mend it with: {MEND}") from error
 
-        llm = LangchainLLMWrapper(model)
+        llm = LangchainLLMWrapper(model, run_config=RunConfig(max_retries=tries, max_wait=LONGEST_WAIT))
         metrics = {
             "faithfulness": Faithfulness(llm=llm),
             "relevance": ResponseRelevancy(llm=llm, embeddings=LangchainEmbeddingsWrapper(embeddings)),
