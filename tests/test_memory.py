@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 from rag.answer import Answer, Question
+from ui.desk import Busy, Desk
 from ui.memory import Memory
 
 
@@ -86,3 +88,50 @@ def test_many_visitors_at_once_get_their_own() -> None:
     for thread in threads:
         thread.join()
     assert found == {number: [f"question {number}"] * 20 for number in range(8)}
+
+
+def test_what_is_remembered_waits_for_nobody() -> None:
+    class Blocked(Counting):
+        repeats = True
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.begun, self.release = Event(), Event()
+
+        def stream(self, question: Question) -> Iterator[str | Answer]:
+            if question.text == "slow":
+                self.begun.set()
+                assert self.release.wait(60)
+            yield from super().stream(question)
+
+    async def visit() -> None:
+        desk = Desk(chain, deadline=60, hands=1, waiting=0)
+        desk.learn(["Who?"])
+        slow = desk.take(Question(text="slow"))
+        await asyncio.to_thread(chain.begun.wait, 60)
+        with pytest.raises(Busy):
+            desk.take(Question(text="another"))
+        assert (await desk.answer(Question(text="Who?"))).answer == "Answer 1"
+        chain.release.set()
+        assert [piece async for piece in slow][-1].answer == "Answer 2"  # type: ignore[union-attr]
+        desk.close()
+
+    chain = Blocked()
+    asyncio.run(visit())
+    assert len(chain.asked) == 2
+
+
+def test_a_starter_that_breaks_is_logged_and_the_others_are_learnt(caplog: pytest.LogCaptureFixture) -> None:
+    class Breaking(Counting):
+        repeats = True
+
+    chain = Breaking()
+    desk = Desk(chain, deadline=60)
+    desk.learn(["break", "Who?"])
+    assert "no answer to 'break'" in caplog.text
+    assert asyncio.run(_asked(desk, "Who?")).answer == "Answer 2" and len(chain.asked) == 2
+    desk.close()
+
+
+async def _asked(desk: Desk, text: str) -> Answer:
+    return await desk.answer(Question(text=text))

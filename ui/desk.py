@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -48,13 +48,15 @@ class Failed(Sorry):
 class Desk:
     """Runs a synchronous chain for asynchronous visitors.
 
-    `hands` questions are answered at once, `waiting` more may wait, each for `deadline` seconds in all. Who leaves
-    frees the place: at once while waiting, with the chain's next word while being answered.
+    `hands` questions are answered at once, `waiting` more may wait, each for `deadline` seconds in all; an answer that
+    is remembered waits for none of them. Who leaves frees the place: at once while waiting, with the chain's next word
+    while being answered.
     """
 
     def __init__(self, chain: Any, *, deadline: float, hands: int | None = None, waiting: int = WAITING) -> None:
         self.chain = chain
-        self._source = Memory(chain) if getattr(chain, "repeats", False) else chain
+        self._memory = Memory(chain) if getattr(chain, "repeats", False) else None
+        self._source = self._memory or chain
         self.deadline = deadline
         self.hands = hands or max(2, os.cpu_count() or 1)
         self.room = self.hands + waiting
@@ -67,9 +69,10 @@ class Desk:
 
     def take(self, question: Question) -> Place:
         """A place in the line; raises Busy. Called on the event loop, closed by iterating or by `Place.leave`."""
-        if self.full:
+        known = self._memory.known(question) if self._memory else None
+        if known is None and self.full:
             raise Busy
-        return Place(self, question)
+        return Place(self, question, known)
 
     async def answer(self, question: Question) -> Answer:
         """The whole answer; raises Busy, Late and Failed."""
@@ -82,21 +85,36 @@ class Desk:
             place.leave()
         raise Failed
 
+    def learn(self, texts: Iterable[str]) -> None:
+        """Answer these before anybody asks them, one after the other; what cannot be answered is logged."""
+        for text in texts:
+            try:
+                for _ in self._source.stream(Question(text=text)):
+                    continue
+            except Exception:  # the visitor who asks it will be told
+                logger.exception("no answer to %r", text)
+
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Place:
-    """One question on its way; iterates over pieces of text, then the Answer."""
+    """One question on its way, or its answer as `known`; iterates over pieces of text, then the Answer."""
 
-    def __init__(self, desk: Desk, question: Question) -> None:
+    def __init__(self, desk: Desk, question: Question, known: Sequence[str | Answer] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._until = self._loop.time() + desk.deadline
         self._pieces: asyncio.Queue[str | Answer | None] = asyncio.Queue()
         self._left = threading.Event()
         self._desk = desk
+        self._work: Future[None] = Future()
+        if known is not None:
+            self._work.set_result(None)
+            for piece in (*known, None):
+                self._pieces.put_nowait(piece)
+            return
         desk.places.add(self)
-        self._work: Future[None] = desk._pool.submit(self._run, question)
+        self._work = desk._pool.submit(self._run, question)
         self._work.add_done_callback(lambda _: self._call(self._done))
 
     @property

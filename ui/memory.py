@@ -25,14 +25,18 @@ class Memory:
         self._known: OrderedDict[Key, list[str | Answer]] = OrderedDict()
         self._lock = Lock()
 
-    def stream(self, question: Question) -> Generator[str | Answer, None, None]:
-        """Pieces of text, then the Answer: remembered, or the chain's own and remembered once they are whole."""
-        # What is under embargo today is not tomorrow.
-        key = (date.today(), question.spoilers, (*question.history, question.text))
+    def known(self, question: Question) -> list[str | Answer] | None:
+        """The pieces, where they are remembered; this takes no time."""
+        key = _key(question)
         with self._lock:
             known = self._known.get(key)
             if known is not None:
                 self._known.move_to_end(key)
+        return known
+
+    def stream(self, question: Question) -> Generator[str | Answer, None, None]:
+        """Pieces of text, then the Answer: remembered, or the chain's own and remembered once they are whole."""
+        known = self.known(question)
         if known is not None:
             yield from known
             return
@@ -41,9 +45,14 @@ class Memory:
             pieces.append(piece)
             yield piece
         with self._lock:
-            self._known[key] = [_at_once(piece) for piece in pieces]
+            self._known[_key(question)] = [_at_once(piece) for piece in pieces]
             while len(self._known) > self._kept:
                 self._known.popitem(last=False)
+
+
+def _key(question: Question) -> Key:
+    # What is under embargo today is not tomorrow.
+    return date.today(), question.spoilers, (*question.history, question.text)
 
 
 def _at_once(piece: str | Answer) -> str | Answer:

@@ -24,7 +24,6 @@ from fastapi.staticfiles import StaticFiles
 from index.errors import InputError
 from index.film import PaperMeta
 from index.settings import Settings
-from rag.answer import Question
 from ui import api, openai, sorry
 from ui.colour import palette
 from ui.headers import BODY, LOCAL_ORIGINS, KnownHosts, SafeHeaders
@@ -168,7 +167,8 @@ def serve(
     mcp: bool = False,
     log: bool = True,
 ) -> int:
-    """Serve until stopped: the chain built once, its first answer given before the address is printed.
+    """Serve until stopped: the chain built once, its first answer given before the address is printed, and those to the
+    other starters soon after.
 
     Raises IndexMissing and its kin before anything listens, InputError when the port cannot be had.
     """
@@ -218,7 +218,9 @@ def _address(host: str, port: int) -> str:
 
 
 def _warm_up(service: Service) -> None:
-    """One question before the doors open, so that the first visitor waits no longer than the others."""
-    text = next(iter(service.film.starters), f"What is {service.film.title} about?")
-    for _ in service.desk.chain.stream(Question(text=text)):
-        continue
+    """One question before the doors open, so that the first visitor waits no longer than the others; then the other
+    starters, which most visitors begin with."""
+    first, *others = service.film.starters or [f"What is {service.film.title} about?"]
+    service.desk.learn([first])
+    if not service.settings.model:  # its answers are not kept, and each of them may cost money
+        threading.Thread(target=service.desk.learn, args=(others,), daemon=True).start()
