@@ -6,10 +6,10 @@ import hashlib
 import importlib.metadata
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
@@ -30,7 +30,7 @@ SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 OWNER = "sentence-transformers/"
 DESCRIBING = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
 SAMPLE = 2**16
-BATCH = 32
+BATCH = 64
 # encode sorts by length what it is given, so that few large calls cost no more than one, and can be counted
 CALL = 2048
 
@@ -115,6 +115,16 @@ class SentenceEmbeddings(Embeddings):
             if counted:
                 counted(start + len(part), len(order))
         return np.zeros((0, 0), dtype=np.float32) if vectors is None else vectors
+
+    def prepare(self) -> None:
+        """Begin to load what `encode` needs, beside other work; an error in it is raised by `encode`."""
+
+        def load() -> None:
+            with suppress(Exception):
+                self._model  # noqa: B018 - loaded by being asked for
+
+        # No daemon: one that is cut off in native code may take the whole process with it.
+        Thread(target=load, name="embeddings").start()
 
     @property
     def _encoder(self) -> Any:
