@@ -23,7 +23,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from index.errors import SettingsError
 
 CONTEXT = 8192  # tokens of a prompt and its reply
-BATCH = 32  # tokens of a prompt read at a time; between two of them the model can be stopped
+BATCH = 16  # tokens of a prompt read at a time; between two of them the model can be stopped
 MAGIC = b"GGUF"
 
 logger = logging.getLogger("karmalink")
