@@ -119,6 +119,12 @@ def test_film_tells_what_a_chat_needs(client: httpx.Client) -> None:
     assert facts["papers"][0]["publisher"] == "The Harbour Post"
 
 
+def test_a_paper_that_is_all_secret_is_not_listed(client: httpx.Client) -> None:
+    names = {paper["name"] for paper in client.get("/api/film").json()["papers"]}
+    assert "article.txt" in names and "ending.txt" not in names
+    assert "Notes on the ending" not in client.get("/demo").text
+
+
 def test_passage_shows_the_quote_in_its_surroundings(client: httpx.Client, scripted: ScriptedChain) -> None:
     cited = scripted.cite("article.txt", LEAD, "Lúcia Monteiro")
     query = {"document": cited.document, "start": cited.start, "end": cited.end}

@@ -174,7 +174,7 @@ def film_facts(service: Service) -> FilmFacts:
         feedback=service.log is not None,
         papers=[
             PaperFacts(name=name, **paper.model_dump(include=set(PaperFacts.model_fields)))
-            for name, paper in film.papers.items()
+            for name, paper in service.papers.items()
         ],
     )
 

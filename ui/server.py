@@ -119,7 +119,8 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
     @app.get("/demo", include_in_schema=False)
     async def demo(request: Request) -> Response:
-        more = {"starters": "".join(map(_starter, film.starters)), "papers": "".join(map(_paper, film.papers.values()))}
+        papers = "".join(map(_paper, service.papers.values()))
+        more = {"starters": "".join(map(_starter, film.starters)), "papers": papers}
         origin = html.escape(str(request.base_url).rstrip("/"))
         return page("demo.html", **more, origin=origin, contact=html.escape(film.contact or ""))
 

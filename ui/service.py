@@ -12,7 +12,7 @@ from fastapi import HTTPException, Request
 from langchain_core.documents import Document
 from starlette.concurrency import run_in_threadpool
 
-from index.film import Film
+from index.film import Film, PaperMeta
 from index.settings import Settings
 from rag.answer import Answer, Question
 from ui.colour import Palette, palette
@@ -93,20 +93,25 @@ class Service:
     def has_spoilers(self) -> bool:
         return any(passage.metadata.get("spoiler") for passage in self.passages)
 
+    @property
+    def papers(self) -> dict[str, PaperMeta]:
+        """What film.toml says of each paper, of those of which something may be read before the film has been seen."""
+        if not self.passages:
+            return self.film.papers
+        readable = {passage.metadata["document"] for passage in self.passages if _is_open(passage, spoilers=False)}
+        return {name: paper for name, paper in self.film.papers.items() if name in readable}
+
     def surroundings(self, document: str, start: int, end: int, *, spoilers: bool) -> dict[str, str]:
         """The text before, of and after `text[start:end]`: the passages it lies in and their neighbours in the paper.
 
         Only passages that may be read now: none under embargo, none that gives the ending away unless `spoilers`.
         HTTPException 404 where there is no such text.
         """
-        today = int(f"{date.today():%Y%m%d}")
         open_passages = sorted(
             (
                 passage.metadata
                 for passage in self.passages
-                if passage.metadata["document"] == document
-                and passage.metadata.get("embargo", 0) <= today
-                and (spoilers or not passage.metadata.get("spoiler"))
+                if passage.metadata["document"] == document and _is_open(passage, spoilers=spoilers)
             ),
             key=lambda passage: passage["start"],
         )
@@ -126,6 +131,12 @@ class Service:
             "quote": text[start:end],
             "after": _joined(text, [(end, end), *after]),
         }
+
+
+def _is_open(passage: Document, *, spoilers: bool) -> bool:
+    """Whether a passage may be read now: not under embargo, and not giving the story away unless `spoilers`."""
+    values = passage.metadata
+    return values.get("embargo", 0) <= int(f"{date.today():%Y%m%d}") and (spoilers or not values.get("spoiler"))
 
 
 def _joined(text: str, spans: list[tuple[int, int]]) -> str:
