@@ -32,7 +32,8 @@ lint: .venv/dev.stamp ## mend what ruff can mend, then check style and types
 	$(BIN)/mypy index rag ui
 
 reader: .venv/train.stamp ## train the reader from the dossiers, up to the weights that are shipped
-	$(BIN)/python -m rag.reader.train $(ARGS)
+	$(BIN)/python -m rag.reader.train --out build/reader/first.pt $(ARGS)
+	$(BIN)/python -m rag.reader.train --start build/reader/first.pt --steps 1600 --rate 5e-5 $(ARGS)
 	$(BIN)/python -m rag.reader.export build/reader/checkpoint.pt
 	$(BIN)/python -m rag.reader.score --out build/reader/outcomes.jsonl
 	$(BIN)/python -m rag.reader.calibrate build/reader/outcomes.jsonl

@@ -27,7 +27,7 @@ Similar = Callable[[str, Sequence[str]], Sequence[float]]  # cosine similarity o
 SENTENCES = 3  # a broad answer says at most so many
 PARTS = 6  # a list has at most so many parts
 SURE = 0.5  # probability from which a second reading is heard at all
-PRECISE = 0.8  # share of a span under which its whole sentence is said
+PRECISE = 0.9  # share of a span under which its whole sentence is said
 LONGEST = 45  # words of a sentence that is said whole
 SHORT = 6  # words; two answers as short as this can contradict each other
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ASKED = 96  # tokens of the question, its end where it is longer
 WINDOW, STRIDE = 300, 220  # tokens of a passage read at once, and from one window to the next
 SPAN = 48  # tokens of the longest answer
-RETRIEVED = 6.0  # weight of the retriever's score; dev films: right spans 0.609 -> 0.631, AUC unchanged
+RETRIEVED = 14.0  # weight of the retriever's score; dev films: right as said 0.737 -> 0.743, AUC unchanged
 ENOUGH = 0.5  # confidence from which nothing more is read
 KEPT = 400  # passages whose lower half is kept, about 0.2 MB each
 

@@ -1,7 +1,8 @@
 """Train the reader: `python -m rag.reader.train` (or `make reader`).
 
 From the dossiers and all-mpnet-base-v2's weights to a checkpoint that `python -m rag.reader.export` turns into the
-shipped files. Seeded; a checkpoint is written every few minutes and picked up again by the same command.
+shipped files; `--start` goes on from an earlier one. Seeded; a checkpoint is written every few minutes and picked up
+again by the same command.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ SEED = 20260101
 LONGEST = 320  # tokens of question and passage together
 CUTS = ((45, 75), (75, 115))  # window sizes in words, drawn once a film and cut
 SHARES = (0.55, 0.45)  # of the questions asked of each cut: short windows cost half
+PAIR = 0.5  # the weight of a question's windows compared, beside each read for itself
 
 
 class Films:
@@ -84,7 +86,8 @@ class Films:
                 chosen = right[:1] if right and rng.random() < 0.9 else [rng.choice(right)] if right else []
                 hard = [min(int(rng.expovariate(0.6)), len(wrong) - 1) for _ in range(2)] if wrong else []
                 chosen += [wrong[place] for place in dict.fromkeys(hard)][: 2 - len(chosen)]
-                yield [Example(text, film, window, spans) for window, spans in chosen]
+                if chosen:
+                    yield [Example(text, film, window, spans) for window, spans in chosen]
 
 
 def encode_window(tokenizer: Tokenizer, window: Window) -> tuple[list[int], list[tuple[int, int]]]:
@@ -158,7 +161,11 @@ def targets(example: Example, offsets: list[tuple[int, int]], shift: int, tokens
 
 
 def batch_loss(network: Network, films: Films, batch: list[Example]) -> Tensor:
-    """Mean over the batch of -log p(first token) - log p(last token), over all accepted places."""
+    """Mean over the batch of -log p(first token) - log p(last token), over all accepted places; and, where a question
+    stands with a window that answers and one that does not, half of -log p(the first scores higher).
+
+    At run time the passages of a question compete by their scores, which the first part alone never compares
+    (Clark and Gardner 2018, section 3.2)."""
     questions, mask = pad([films.tokenizer.encode(example.question).ids[:96] for example in batch], films.device)
     with torch.no_grad():
         asked = network.lower(questions, mask)
@@ -173,12 +180,30 @@ def batch_loss(network: Network, films: Films, batch: list[Example]) -> Tensor:
     states = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
     ones = [torch.ones(len(row), device=films.device) for row in rows]
     seen = torch.nn.utils.rnn.pad_sequence(ones, batch_first=True)
-    logits = network.upper(states, seen).log_softmax(1)
-    loss = logits.new_zeros(())
+    raw = network.upper(states, seen)
+    logits = raw.log_softmax(1)
+    starts = [int(tokens) for tokens in mask.sum(1)]
+    loss = PAIR * pair_loss(raw, starts, [len(state) for state in rows], batch)
     for column, wanted in ((0, firsts), (1, lasts)):
         right = torch.nn.utils.rnn.pad_sequence(wanted, batch_first=True).to(films.device)
         loss = loss - logits[:, :, column].masked_fill(~right, -1e4).logsumexp(1).mean()
     return loss
+
+
+def pair_loss(logits: Tensor, starts: list[int], ends: list[int], batch: list[Example]) -> Tensor:
+    """Mean of log(1 + exp(score of the other window - score of the answering one)) over the batch's neighbours of one
+    question. logits: (windows, tokens, 2); starts, ends: each window's tokens, after the question's."""
+    # First and last token are summed apart: spans that end before they begin are few once the reader has learnt.
+    scores = [
+        (logits[row, start:end].logsumexp(0) - logits[row, 0]).sum()
+        for row, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+    pairs = [
+        scores[row + 1] - scores[row]
+        for row in range(len(batch) - 1)
+        if batch[row].spans and not batch[row + 1].spans and batch[row].question is batch[row + 1].question
+    ]
+    return torch.nn.functional.softplus(torch.stack(pairs)).mean() if pairs else logits.new_zeros(())
 
 
 class Masters:
@@ -233,11 +258,16 @@ def batches(films: Films, rng: random.Random, size: int) -> Iterator[list[Exampl
         groups = list(films.epoch(rng))
         rng.shuffle(groups)
         for begin in range(0, len(groups), size * 32):
-            pool = [example for group in groups[begin : begin + size * 32] for example in group]
-            pool.sort(key=lambda example: len(films.encoded[example.window][0]) + len(example.question) // 5)
-            cut = [pool[place : place + size] for place in range(0, len(pool), size)]
+            pool = groups[begin : begin + size * 32]
+            pool.sort(key=lambda group: max(length(films, example) for example in group))
+            cut = [pool[place : place + size // 2] for place in range(0, len(pool), size // 2)]
             rng.shuffle(cut)
-            yield from cut
+            yield from ([example for group in part for example in group] for part in cut)
+
+
+def length(films: Films, example: Example) -> int:
+    """Tokens of window and question, about."""
+    return len(films.encoded[example.window][0]) + len(example.question) // 5
 
 
 def main(argv: list[str] | None = None) -> int:
