@@ -43,11 +43,11 @@ def judge(model: BaseChatModel, embeddings: Embeddings, tries: int = TRIES) -> J
         # ragas would rather be given its own kind of client; it takes LangChain's models all the same.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
-            from ragas.dataset_schema import SingleTurnSample  # type: ignore[import-not-found]
-            from ragas.embeddings import LangchainEmbeddingsWrapper  # type: ignore[import-not-found]
-            from ragas.llms import LangchainLLMWrapper  # type: ignore[import-not-found]
-            from ragas.metrics import Faithfulness, ResponseRelevancy  # type: ignore[import-not-found]
-            from ragas.run_config import RunConfig  # type: ignore[import-not-found]
+            from ragas.dataset_schema import SingleTurnSample
+            from ragas.embeddings import LangchainEmbeddingsWrapper
+            from ragas.llms import LangchainLLMWrapper
+            from ragas.metrics import Faithfulness, ResponseRelevancy
+            from ragas.run_config import RunConfig
         except ImportError as error:
             # ragas 0.4.3 imports a module that langchain-community dropped in 0.4.2.
             raise InputError(f"ragas cannot be imported ({error}). Mend it with: {MEND}") from error
