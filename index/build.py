@@ -93,7 +93,7 @@ def _build(
     old = _old_version(settings.index, settings.build_command)
     before = _old_papers(old)
     if not before:
-        embeddings.prepare()  # a second of other libraries' imports, while the papers are read
+        embeddings.prepare()  # seconds of other libraries' imports, while the papers are read
     plan = _plan(settings, film, old, before, tell)
     embeddings.verify()
     check_server(settings.chroma)

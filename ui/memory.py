@@ -36,7 +36,7 @@ class Memory:
 
     def stream(self, question: Question) -> Generator[str | Answer, None, None]:
         """Pieces of text, then the Answer: remembered, or the chain's own and remembered once they are whole."""
-        known = self.known(question)
+        key, known = _key(question), self.known(question)
         if known is not None:
             yield from known
             return
@@ -45,7 +45,7 @@ class Memory:
             pieces.append(piece)
             yield piece
         with self._lock:
-            self._known[_key(question)] = [_at_once(piece) for piece in pieces]
+            self._known[key] = [_at_once(piece) for piece in pieces]
             while len(self._known) > self._kept:
                 self._known.popitem(last=False)
 

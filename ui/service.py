@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise, zip_longest
@@ -98,7 +98,7 @@ class Service:
         """What film.toml says of each paper, of those of which something may be read before the film has been seen."""
         if not self.passages:
             return self.film.papers
-        readable = {passage.metadata["document"] for passage in self.passages if _is_open(passage, spoilers=False)}
+        readable = {values["document"] for values in _open(self.passages, spoilers=False)}
         return {name: paper for name, paper in self.film.papers.items() if name in readable}
 
     def surroundings(self, document: str, start: int, end: int, *, spoilers: bool) -> dict[str, str]:
@@ -108,11 +108,7 @@ class Service:
         HTTPException 404 where there is no such text.
         """
         open_passages = sorted(
-            (
-                passage.metadata
-                for passage in self.passages
-                if passage.metadata["document"] == document and _is_open(passage, spoilers=spoilers)
-            ),
+            (values for values in _open(self.passages, spoilers=spoilers) if values["document"] == document),
             key=lambda passage: passage["start"],
         )
         held = [n for n, passage in enumerate(open_passages) if passage["start"] < end and passage["end"] > start]
@@ -133,10 +129,12 @@ class Service:
         }
 
 
-def _is_open(passage: Document, *, spoilers: bool) -> bool:
-    """Whether a passage may be read now: not under embargo, and not giving the story away unless `spoilers`."""
-    values = passage.metadata
-    return values.get("embargo", 0) <= int(f"{date.today():%Y%m%d}") and (spoilers or not values.get("spoiler"))
+def _open(passages: Iterable[Document], *, spoilers: bool) -> list[dict[str, Any]]:
+    """Metadata of the passages that may be read now: none under embargo, none that gives the ending away unless
+    `spoilers`."""
+    today = int(f"{date.today():%Y%m%d}")
+    found = (passage.metadata for passage in passages)
+    return [v for v in found if v.get("embargo", 0) <= today and (spoilers or not v.get("spoiler"))]
 
 
 def _joined(text: str, spans: list[tuple[int, int]]) -> str:
