@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_core.documents import Document
 
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from index.settings import Settings
 
 Progress = Callable[[str, int, int], None]
-Check = Callable[[Index], list[str]]
+
+
+class Check(Protocol):
+    """Called with a new index before it answers: warnings. `prepare` is called early in a long build."""
+
+    def prepare(self) -> None: ...
+
+    def __call__(self, index: Index) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,10 @@ def _build(
     old = _old_version(settings.index, settings.build_command)
     before = _old_papers(old)
     if not before:
-        embeddings.prepare()  # seconds of other libraries' imports, while the papers are read
+        # Seconds of other libraries' imports, while the papers are read.
+        embeddings.prepare()
+        if check is not None:
+            check.prepare()
     plan = _plan(settings, film, old, before, tell)
     embeddings.verify()
     check_server(settings.chroma)

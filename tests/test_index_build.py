@@ -22,6 +22,19 @@ from index.store import Index, open_index
 ROOT = Path(__file__).parent.parent
 
 
+class Checked:
+    """A check that notes how it is called."""
+
+    def __init__(self, look: Callable[[Index], list[str]]) -> None:
+        self.look, self.prepared = look, 0
+
+    def prepare(self) -> None:
+        self.prepared += 1
+
+    def __call__(self, index: Index) -> list[str]:
+        return self.look(index)
+
+
 @pytest.fixture
 def no_embedding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail where the model for documents would be loaded."""
@@ -42,7 +55,9 @@ def versions(settings: Settings) -> list[str]:
 
 def test_a_first_build(settings: Callable[..., Settings], film_copy: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    report = build(settings(), progress=lambda *step: told.append(step))
+    check = Checked(lambda index: [])
+    report = build(settings(), progress=lambda *step: told.append(step), check=check)
+    assert check.prepared == 1
     assert report.changed and report.embedded == report.passages > 5 and report.reused == 0
     assert names(report) == ["notes.txt", "press.md", "secret.txt", "web/page.html"]
     assert list(dict.fromkeys(step for step, _, _ in told)) == ["read", "embed", "write", "check"]
@@ -53,7 +68,9 @@ def test_a_first_build(settings: Callable[..., Settings], film_copy: Path) -> No
 
 def test_nothing_changed(index_copy: Settings, no_embedding: None) -> None:
     before = versions(index_copy)
-    report = build(index_copy)
+    check = Checked(lambda index: [])
+    report = build(index_copy, check=check)
+    assert not check.prepared
     assert (report.changed, report.embedded, report.reused) == (False, 0, report.passages)
     assert versions(index_copy) == before and report.seconds < 30
 
@@ -103,7 +120,7 @@ def test_the_check_warns_before_the_index_answers(index_copy: Settings, no_embed
         assert version.current(index_copy.index, "").name == before != index.version
         return ["starter 'Who?' gets no answer"]
 
-    assert build(index_copy, check=check).warnings == ["starter 'Who?' gets no answer"]
+    assert build(index_copy, check=Checked(check)).warnings == ["starter 'Who?' gets no answer"]
     assert open_index(index_copy).warnings == build(index_copy).warnings == ["starter 'Who?' gets no answer"]
 
 
@@ -115,7 +132,7 @@ def test_a_check_that_fails_leaves_the_old_index(index_copy: Settings, no_embedd
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build(index_copy, check=check)
+        build(index_copy, check=Checked(check))
     assert versions(index_copy) == before
     assert not open_index(index_copy).skipped
 

@@ -36,11 +36,11 @@ class Command:
 def build(args: argparse.Namespace) -> int:
     """`karmalink build`: papers to index, and what came of every paper."""
     from index.build import build as make
-    from rag.starters import unanswered
+    from rag.starters import StarterCheck
     from ui.terminal import BuildProgress, show_build
 
     with BuildProgress() as progress:
-        report = make(args.settings, progress=progress, check=lambda index: unanswered(args.settings, index))
+        report = make(args.settings, progress=progress, check=StarterCheck(args.settings))
     show_build(report)
     return 0
 
