@@ -14,7 +14,7 @@ from langchain_core.documents import Document
 
 from rag.answer import Question
 from rag.reader import STEPS
-from rag.reader.extractive import ENOUGH, SPAN, WINDOW, ExtractiveReader, best_span, shared_reader
+from rag.reader.extractive import ENOUGH, SPAN, WINDOW, ExtractiveReader, best_span, joint, shared_reader
 from rag.reader.runtime import FILES, WEIGHTS, WeightsMissing, bucket, check_files, log_scale, real_scale
 
 PAPER = (
@@ -120,6 +120,15 @@ def test_the_best_span_is_the_best_of_all_spans(tokens: int, asked: int, random:
     assert found[2] == pytest.approx(np.logaddexp.reduce([score for score, *_ in spans]), abs=1e-3)
     assert (found[0], found[1]) == best[1:]
     assert found[3] == pytest.approx(1 / sum(np.exp(score - best[0]) for score, *_ in spans), rel=1e-3)
+
+
+def test_the_title_is_not_read_twice(reader: ExtractiveReader) -> None:
+    text = "Its director is Nuala Breathnach."
+    ((ids, offsets),) = reader._windows("Saltmark, an article", text)
+    places = joint(offsets)
+    whole, alone = reader._runtime.encode(text)
+    assert [ids[place] for place in places] == whole
+    assert [offsets[place] for place in places[1:-1]] == alone[1:-1]
 
 
 def test_thresholds_grow_with_caution(reader: ExtractiveReader) -> None:

@@ -106,7 +106,9 @@ class ExtractiveReader:
         fresh = [key for key in dict.fromkeys(keys) if key not in known]
         windows = [(key, *window) for key in fresh for window in self._windows(*key)]
         for (key, _, offsets), states in zip(windows, self._runtime.lower([ids for _, ids, _ in windows]), strict=True):
-            known.setdefault(key, []).append(Half(states.astype(np.float16), offsets))
+            places = joint(offsets)
+            half = Half(states[places].astype(np.float16), [offsets[place] for place in places])
+            known.setdefault(key, []).append(half)
         with self._lock:
             for key in keys:
                 self._halves[key] = known[key]
@@ -123,6 +125,12 @@ class ExtractiveReader:
         for begin in range(0, max(1, len(inner) - (WINDOW - STRIDE)), STRIDE):
             part = slice(begin, begin + WINDOW)
             yield [*first, *inner[part], last], [*[(-1, -1)] * len(first), *places[part], (-1, -1)]
+
+
+def joint(offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """Which tokens of `title: text` are read together with the question: the text's and the marks of begin and end.
+    What the title has to say, it has told them in the lower layers."""
+    return [0, *(place for place, (start, end) in enumerate(offsets) if end > start >= 0), len(offsets) - 1]
 
 
 def rank(reading: Reading) -> float:

@@ -8,6 +8,7 @@ again by the same command.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import time
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from rag.reader.base import base_tensors, base_tokenizer
 from rag.reader.data import DOSSIERS, Dossier, Example, Window, question_text, read_dossiers, spans_in, spoken, windows
+from rag.reader.extractive import joint
 from rag.reader.network import BITS, Network, Shape, load_base, quantise
 
 SEED = 20260101
@@ -30,15 +32,17 @@ LONGEST = 320  # tokens of question and passage together
 CUTS = ((45, 75), (75, 115))  # window sizes in words, drawn once a film and cut
 SHARES = (0.55, 0.45)  # of the questions asked of each cut: short windows cost half
 PAIR = 0.5  # the weight of a question's windows compared, beside each read for itself
+AGAIN = 0.3  # of the films that an earlier round has read, so many in each pass of one that begins with later films
 
 
 class Films:
     """The training films' windows with their lower states, and for each question its windows, hardest first."""
 
     def __init__(
-        self, network: Network, tokenizer: Tokenizer, dossiers: list[Dossier], device: str, kept: Path
+        self, network: Network, tokenizer: Tokenizer, dossiers: list[Dossier], device: str, kept: Path, first: int = 0
     ) -> None:
         self.network, self.tokenizer, self.device, self.dossiers = network, tokenizer, device, dossiers
+        self.first = first
         rng = random.Random(SEED)
         self.windows: list[Window] = []
         self.pools: dict[str, range] = {}  # "film/cut" -> its windows
@@ -47,12 +51,29 @@ class Films:
                 begin = len(self.windows)
                 self.windows += windows(dossier, rng.randint(least, most))
                 self.pools[f"{film}/{cut}"] = range(begin, len(self.windows))
-        self.encoded = [encode_window(tokenizer, window) for window in self.windows]
-        self.states = self._states([ids for ids, _ in self.encoded])
-        # Minutes of work that a resumed run need not do again.
-        if not kept.exists():
-            kept.write_text(json.dumps(rank(self.windows, self.pools, dossiers)), "utf-8")
-        self.ranking: dict[str, list[list[int]]] = json.loads(kept.read_text("utf-8"))
+        encoded = [encode_window(tokenizer, window) for window in self.windows]
+        kept_places = [joint(offsets) for _, offsets in encoded]
+        states = self._states([ids for ids, _ in encoded])
+        self.states = [state[places] for state, places in zip(states, kept_places, strict=True)]
+        self.offsets = [
+            [offsets[place] for place in places] for (_, offsets), places in zip(encoded, kept_places, strict=True)
+        ]
+        self.ranking = self._ranked(kept)
+
+    def _ranked(self, kept: Path) -> dict[str, list[list[int]]]:
+        """What `rank` says of these windows: minutes of work that a resumed run need not do again."""
+        asked = [question.text for dossier in self.dossiers for question in dossier.questions]
+        texts = json.dumps([asked, [window.text for window in self.windows]])
+        of = hashlib.sha256(texts.encode()).hexdigest()
+        try:
+            known: dict[str, Any] = json.loads(kept.read_text("utf-8"))
+        except (OSError, ValueError):
+            known = {}
+        if known.get("of") != of:
+            known = {"of": of, "ranking": rank(self.windows, self.pools, self.dossiers)}
+            kept.write_text(json.dumps(known), "utf-8")
+        ranking: dict[str, list[list[int]]] = known["ranking"]
+        return ranking
 
     @torch.no_grad()
     def _states(self, ids: list[list[int]], batch: int = 32) -> list[Tensor]:
@@ -67,8 +88,11 @@ class Films:
         return states
 
     def epoch(self, rng: random.Random) -> Iterator[list[Example]]:
-        """The examples of one pass over all questions: two windows a question, one of them with the answer."""
+        """The examples of one pass over all questions of the films from number `first` on, and of some of the others:
+        two windows a question, one of them with the answer."""
         for film, dossier in enumerate(self.dossiers):
+            if dossier.number < self.first and rng.random() >= AGAIN:
+                continue
             for number, asked in enumerate(dossier.questions):
                 cut = rng.choices(range(len(CUTS)), SHARES)[0]
                 key = f"{film}/{cut}"
@@ -174,7 +198,7 @@ def batch_loss(network: Network, films: Films, batch: list[Example]) -> Tensor:
         length = int(mask[row].sum())
         state = films.states[example.window]
         rows.append(torch.cat([asked[row, :length], state])[:LONGEST])
-        first, last = targets(example, films.encoded[example.window][1], length, len(rows[-1]))
+        first, last = targets(example, films.offsets[example.window], length, len(rows[-1]))
         firsts.append(first)
         lasts.append(last)
     states = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
@@ -267,7 +291,7 @@ def batches(films: Films, rng: random.Random, size: int) -> Iterator[list[Exampl
 
 def length(films: Films, example: Example) -> int:
     """Tokens of window and question, about."""
-    return len(films.encoded[example.window][0]) + len(example.question) // 5
+    return len(films.states[example.window]) + len(example.question) // 5
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -276,6 +300,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
     parser.add_argument("--out", type=Path, default=Path("build/reader/checkpoint.pt"))
     parser.add_argument("--start", type=Path, help="a checkpoint whose weights a further round begins with")
+    parser.add_argument("--first", type=int, default=0, help="the films before this number are read only now and then")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=6e-5)
@@ -301,7 +326,7 @@ def main(argv: list[str] | None = None) -> int:
         masters.load_state_dict(saved["masters"])
         step = saved["step"]
     seen = [dossier for dossier in read_dossiers(options.dossiers) if not dossier.dev]
-    films = Films(network.eval(), base_tokenizer(), seen, device, options.out.with_name("ranking.json"))
+    films = Films(network.eval(), base_tokenizer(), seen, device, options.out.with_name("ranking.json"), options.first)
     stream = batches(films, random.Random(SEED + before + step), options.batch)
     network.upper_layers.train()  # the lower layers stay as they were when the windows' states were kept
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"), TimeRemainingColumn())
