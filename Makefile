@@ -34,8 +34,9 @@ lint: .venv/dev.stamp ## mend what ruff can mend, then check style and types
 reader: .venv/train.stamp ## train the reader from the dossiers, up to the weights that are shipped
 	$(BIN)/python -m rag.reader.train --out build/reader/first.pt $(ARGS)
 	$(BIN)/python -m rag.reader.train --start build/reader/first.pt --out build/reader/second.pt --steps 1600 --rate 5e-5 $(ARGS)
-	$(BIN)/python -m rag.reader.train --start build/reader/second.pt --first 300 --steps 1300 --rate 4e-5 $(ARGS)
-	$(BIN)/python -m rag.reader.export build/reader/checkpoint.pt --earlier build/reader/second.pt
+	$(BIN)/python -m rag.reader.train --start build/reader/second.pt --out build/reader/third.pt --first 300 --steps 1300 --rate 4e-5 $(ARGS)
+	$(BIN)/python -m rag.reader.train --start build/reader/third.pt --first 500 --steps 1600 --rate 3.5e-5 $(ARGS)
+	$(BIN)/python -m rag.reader.export build/reader/checkpoint.pt --earlier build/reader/third.pt
 	$(BIN)/python -m rag.reader.score --out build/reader/outcomes.jsonl
 	$(BIN)/python -m rag.reader.calibrate build/reader/outcomes.jsonl
 

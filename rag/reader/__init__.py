@@ -27,13 +27,14 @@ class Reading:
     share: float = 1.0
 
 
-STEPS = (2, 4)  # of a question that wants a few words
+STEPS = (2,)  # of a question that wants a few words
 
 
 class Reader(Protocol):
     """Reads passages, nearest first, for a question; `warning` is what every answer should say about this reader.
 
-    After each of the `steps`, as a number of passages, it may leave the others unread where those before answer."""
+    After each of the `steps`, as a number of passages, it may leave the others unread where those before answer, and
+    after the last those that have little hope."""
 
     name: str
     warning: str | None

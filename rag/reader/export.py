@@ -23,13 +23,13 @@ from rag.reader.base import base_tensors, base_tokenizer
 from rag.reader.data import read_dossiers, windows
 from rag.reader.graph import write_graphs
 from rag.reader.network import Network, Shape, bits_of, codes_of, load_base, quantise
-from rag.reader.runtime import MATRICES, WEIGHTS, log_scale
+from rag.reader.runtime import FILES, MATRICES, WEIGHTS, log_scale
 
 MEASURED = 5  # films on whose questions the inputs' heights are measured
 SHARES = (0.5, 0.7, 0.85)  # of an input channel's height that its weights may take over
 HALVES = ("lower_layers", "upper_layers")
 PLACES = 512
-EARLIER = 0.3  # of the shipped weights, where an earlier round's are mixed in; tried: 0, 0.3, 0.6
+EARLIER = 0.4  # of the shipped weights, where an earlier round's are mixed in; tried: 0, 0.4, 0.6
 
 
 def packed(network: Network) -> dict[str, np.ndarray]:
@@ -39,7 +39,7 @@ def packed(network: Network) -> dict[str, np.ndarray]:
         weight = weight.float()
         if name == "positions.weight":
             arrays["positions"] = weight[:PLACES].half().numpy()
-        elif weight.ndim == 2 and not name.startswith(("head", "relative")):
+        elif weight.ndim == 2 and not name.startswith(("head", "glance", "relative")):
             codes, scale = codes_of(weight, bits_of(name))
             stem = name.removesuffix(".weight")
             arrays[f"{stem}.codes"] = codes.reshape(weight.shape).to(torch.int8).numpy()
@@ -124,7 +124,8 @@ def main(argv: list[str] | None = None) -> int:
     trained = saved["masters"]["weights"]
     if options.earlier:
         before = torch.load(options.earlier, map_location="cpu", weights_only=True)["masters"]["weights"]
-        trained = {name: torch.lerp(weight, before[name], EARLIER) for name, weight in trained.items()}
+        # An earlier round may have had no glance yet.
+        trained = {name: torch.lerp(w, before.get(name, w), EARLIER) for name, w in trained.items()}
     network.load_state_dict(trained, strict=False)
     tokenizer = base_tokenizer()
     spare(network, tokenizer)
@@ -138,14 +139,13 @@ def main(argv: list[str] | None = None) -> int:
     np.savez_compressed(options.out / "weights.npz", **arrays)  # type: ignore[arg-type]
     weights = write_graphs(options.out, shape, network.words.num_embeddings, PLACES)
     tokenizer.save(str(options.out / "tokenizer.json"))
-    files = ("weights.npz", "lower.onnx", "upper.onnx", "tokenizer.json")
-    sums = {name: hashlib.sha256((options.out / name).read_bytes()).hexdigest() for name in files}
+    sums = {name: hashlib.sha256((options.out / name).read_bytes()).hexdigest() for name in FILES}
     layers = {"lower": shape.lower, "upper": len(shape.upper), "heads": shape.heads, "hidden": shape.hidden}
     about = options.out / "reader.json"
     told = json.loads(about.read_text("utf-8")) if about.exists() else {}
     told |= {"steps": saved["step"] + saved.get("before", 0), "layers": layers, "weights": weights, "sha256": sums}
     about.write_text(json.dumps(told, indent=2) + "\n", "utf-8")
-    for name in files:
+    for name in FILES:
         print(f"{(options.out / name).stat().st_size / 1e6:8.2f} MB  {name}")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +27,7 @@ WINDOW, STRIDE = 300, 220  # tokens of a passage read at once, and from one wind
 SPAN = 48  # tokens of the longest answer
 RETRIEVED = 14.0  # weight of the retriever's score; dev films: right as said 0.737 -> 0.743, AUC unchanged
 ENOUGH = 0.5  # confidence from which nothing more is read
+HOPE = -3.0  # the glance's score under which a passage is not read to the end
 KEPT = 400  # passages whose lower half is kept, about 0.2 MB each
 
 
@@ -36,6 +37,18 @@ class Half:
 
     states: Floats
     offsets: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A window read together with the question as far as the glance: states (tokens, hidden) of the question's `asked`
+    tokens and its own, and by how much the glance holds it above "no answer here" (in logits)."""
+
+    passage: Document
+    offsets: list[tuple[int, int]]
+    asked: int
+    states: Floats
+    score: float
 
 
 class ExtractiveReader:
@@ -51,36 +64,49 @@ class ExtractiveReader:
         self._lock = Lock()
 
     def read(self, question: Question, passages: Sequence[Document], steps: Sequence[int] = ()) -> list[Reading]:
-        """The likeliest words of every passage that has any, best passage first.
+        """The likeliest words of the passages that have any, best passage first.
 
-        With `steps`, so many passages are read first, the nearest, and the next only while none answers as surely as
-        ENOUGH says: with STEPS a third less to read, and as many right answers on the dev films."""
-        readings: list[Reading] = []
+        With `steps`, so many passages are read first, the nearest. Where none of them answers as surely as ENOUGH says,
+        the others are begun, and the likeliest of them read to the end: as many as the next step adds, and after the
+        last step, if there is still doubt, those with some HOPE."""
         if not passages:
+            return []
+        asked = self._asked(standalone(question))
+        if not steps:
+            return _best(self._finish(self._begin(asked, passages)))
+        first, *more = steps
+        readings = _best(self._finish(self._begin(asked, passages[:first])))
+        if self.confidence(readings) >= ENOUGH:
             return readings
-        asked, done = self._asked(standalone(question)), 0
-        for upto in (*steps, len(passages)):
-            readings = sorted([*readings, *self._read(asked, passages[done:upto])], key=rank, reverse=True)
-            done = upto
+        left = sorted(self._begin(asked, passages[first:]), key=rank, reverse=True)
+        for upto in more:
+            readings = _best([*readings, *self._finish(left[: upto - first])])
+            left, first = left[upto - first :], upto
             if self.confidence(readings) >= ENOUGH:
-                break
-        return readings
+                return readings
+        hopeful = [begun for begun in left if begun.score >= HOPE]
+        return _best([*readings, *self._finish(hopeful)])
 
-    def _read(self, asked: Floats, passages: Sequence[Document]) -> list[Reading]:
+    def _begin(self, asked: Floats, passages: Sequence[Document]) -> list[Begun]:
+        """The passages' windows read together with the question as far as the glance."""
+        rows = [
+            (passage, half) for passage, parts in zip(passages, self._lower(passages), strict=True) for half in parts
+        ]
+        joined = [np.concatenate([asked, half.states.astype(np.float32)]) for _, half in rows]
+        return [
+            Begun(passage, half.offsets, len(asked), states, _hope(logits, len(asked)))
+            for (passage, half), (states, logits) in zip(rows, self._runtime.middle(joined), strict=True)
+        ]
+
+    def _finish(self, begun: Sequence[Begun]) -> Iterator[Reading]:
+        """What is begun read to the end: the likeliest words of each window that has any."""
         from rag.reader import Reading
 
-        halves = self._lower(passages)
-        rows = [(passage, half) for passage, parts in zip(passages, halves, strict=True) for half in parts]
-        logits = self._runtime.upper([np.concatenate([asked, half.states.astype(np.float32)]) for _, half in rows])
-        best: dict[int, Reading] = {}
-        for (passage, half), told in zip(rows, logits, strict=True):
-            found = best_span(told, len(asked), half.offsets)
-            if found is None:
-                continue
-            start, end, score, share = found
-            if id(passage) not in best or score > best[id(passage)].score:
-                best[id(passage)] = Reading(passage, start, end, score, self._probability(score), share)
-        return sorted(best.values(), key=rank, reverse=True)
+        for one, logits in zip(begun, self._runtime.upper([one.states for one in begun]), strict=True):
+            found = best_span(logits, one.asked, one.offsets)
+            if found is not None:
+                start, end, score, share = found
+                yield Reading(one.passage, start, end, score, self._probability(score), share)
 
     def confidence(self, readings: Sequence[Reading]) -> float:
         """The probability that the best reading answers, as calibrated on the dev films; 0 without readings."""
@@ -133,9 +159,22 @@ def joint(offsets: Sequence[tuple[int, int]]) -> list[int]:
     return [0, *(place for place, (start, end) in enumerate(offsets) if end > start >= 0), len(offsets) - 1]
 
 
-def rank(reading: Reading) -> float:
+def rank(reading: Reading | Begun) -> float:
     """How well a passage answers: the reader's word, and a little of how near the retriever found it."""
     return reading.score + RETRIEVED * float(reading.passage.metadata.get("score") or 0.0)
+
+
+def _best(readings: Iterable[Reading]) -> list[Reading]:
+    """Each passage's best reading, the best first."""
+    best: dict[int, Reading] = {}
+    for reading in sorted(readings, key=rank, reverse=True):
+        best.setdefault(id(reading.passage), reading)
+    return list(best.values())
+
+
+def _hope(logits: Floats, asked: int) -> float:
+    """How far the passage's tokens are above "no answer here", first and last token apart; logits (tokens, 2)."""
+    return float((np.logaddexp.reduce(logits[asked:], axis=0) - logits[0]).sum())
 
 
 def readable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The reader's two ONNX graphs, without weights: `lower.onnx` and `upper.onnx`.
+"""The reader's three ONNX graphs, without weights: `lower.onnx`, `middle.onnx` and `upper.onnx`.
 
 Written once, when the reader is exported; the weights are handed to onnxruntime at load time under the names used
 here. The operators of the `com.microsoft` domain are onnxruntime's fused ones: its documentation, ContribOperators.md.
@@ -68,6 +68,11 @@ class Graph:
         narrow = self.matrix(wide, f"{name}.down", 4 * h, h, o("down"))
         return self.norm(narrow, x, f"{name}.norm2", f"{name}.down.bias", o("norm2"))
 
+    def head(self, x: str, name: str, output: str) -> str:
+        """Two numbers a token: how well it would begin the answer, and end it."""
+        told = self.add("MatMul", [x, self.weight(f"{name}.weight", FLOAT, self.shape.hidden, 2)], f"{output}.told")
+        return self.add("Add", [told, self.weight(f"{name}.bias", FLOAT, 2)], output)
+
     def write(
         self, path: Path, inputs: dict[str, tuple[int, list[Any]]], outputs: dict[str, tuple[int, list[Any]]]
     ) -> list[str]:
@@ -82,7 +87,8 @@ class Graph:
 
 
 def write_graphs(folder: Path, shape: Shape, vocabulary: int, places: int) -> dict[str, list[str]]:
-    """Write `lower.onnx` (ids, places -> states) and `upper.onnx` (states -> logits); both take `relative` too.
+    """Write `lower.onnx` (ids, places -> states), `middle.onnx` (states -> states, and the glance's logits) and
+    `upper.onnx` (states -> logits); all take `relative` too.
 
     Gives each graph's external weights by name."""
     h, heads = shape.hidden, shape.heads
@@ -107,10 +113,18 @@ def write_graphs(folder: Path, shape: Shape, vocabulary: int, places: int) -> di
     ids: dict[str, tuple[int, list[Any]]] = {"ids": (INT64, [1, "tokens"]), "places": (INT64, ["tokens"])}
     names = {"lower": graph.write(folder / "lower.onnx", {**ids, **relative}, states)}
 
+    logits: tuple[int, list[Any]] = (FLOAT, [1, "tokens", 2])
     graph, x = Graph(shape), "states"
-    for number in range(len(shape.upper)):
+    for number in range(shape.glance):
         x = graph.layer(x, f"upper_layers.{number}")
-    told = graph.add("MatMul", [x, graph.weight("head.weight", FLOAT, h, 2)], "told")
-    graph.add("Add", [told, graph.weight("head.bias", FLOAT, 2)], "logits")
-    outputs: dict[str, tuple[int, list[Any]]] = {"logits": (FLOAT, [1, "tokens", 2])}
-    return names | {"upper": graph.write(folder / "upper.onnx", {**states, **relative}, outputs)}
+    graph.head(x, "glance", "glanced")
+    graph.add("Identity", [x], "begun")
+    told = {"begun": states["states"], "glanced": logits}
+    names["middle"] = graph.write(folder / "middle.onnx", {**states, **relative}, told)
+
+    graph, x = Graph(shape), "begun"
+    for number in range(shape.glance, len(shape.upper)):
+        x = graph.layer(x, f"upper_layers.{number}")
+    graph.head(x, "head", "logits")
+    begun = {"begun": states["states"]}
+    return names | {"upper": graph.write(folder / "upper.onnx", {**begun, **relative}, {"logits": logits})}

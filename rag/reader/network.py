@@ -32,6 +32,7 @@ class Shape:
 
     lower: int = 3
     upper: tuple[int, ...] = (3, 4, 5, 6, 7, 8, 9, 10)
+    glance: int = 4  # of the upper layers, before the first guess
     hidden: int = 768
     heads: int = 12
 
@@ -76,7 +77,10 @@ class Layer(nn.Module):
 
 
 class Network(nn.Module):
-    """The whole reader: `lower` on question or passage alone, `upper` on both together."""
+    """The whole reader: `lower` on question or passage alone, `upper` on both together.
+
+    After the first of the upper layers `glance` guesses what the head will say, so that a passage without hope need not
+    be read to the end (after the Cascade Transformer, Soldaini and Moschitti 2020)."""
 
     def __init__(self, shape: Shape = Shape(), vocabulary: int = 30527) -> None:
         super().__init__()
@@ -87,7 +91,7 @@ class Network(nn.Module):
         self.relative = nn.Embedding(32, shape.heads)
         self.lower_layers = nn.ModuleList(Layer(shape) for _ in range(shape.lower))
         self.upper_layers = nn.ModuleList(Layer(shape) for _ in shape.upper)
-        self.head = nn.Linear(shape.hidden, 2)
+        self.head, self.glance = (nn.Linear(shape.hidden, 2) for _ in range(2))
 
     def bias(self, mask: Tensor) -> Tensor:
         """Relative position bias and padding as one number a pair: mask (batch, tokens) -> (batch, heads, t, t)."""
@@ -105,12 +109,17 @@ class Network(nn.Module):
             x = layer(x, bias)
         return x
 
-    def upper(self, states: Tensor, mask: Tensor) -> Tensor:
-        """States of question and passage one after the other -> logits (batch, tokens, 2) for first and last token."""
+    def upper(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """States of question and passage one after the other -> logits (batch, tokens, 2) for first and last token:
+        those of the head, and those of the glance, from whose loss the layers learn nothing."""
         bias = self.bias(mask)
-        for layer in self.upper_layers:
+        early = states
+        for number, layer in enumerate(self.upper_layers, 1):
             states = layer(states, bias)
-        return self.head(states.float()).masked_fill(mask[:, :, None] == 0, -1e4)
+            if number == self.shape.glance:
+                early = states.detach()
+        read, glanced = self.head(states.float()), self.glance(early.float())
+        return read.masked_fill(mask[:, :, None] == 0, -1e4), glanced.masked_fill(mask[:, :, None] == 0, -1e4)
 
 
 def bucket(distance: Tensor, buckets: int = 32, furthest: int = 128) -> Tensor:
@@ -142,7 +151,8 @@ def load_base(network: Network, tensors: Mapping[str, Tensor], rounded: bool = T
         network.norm.bias.copy_(tensors["embeddings.LayerNorm.bias"])
         network.relative.weight.copy_(tensors["encoder.relative_attention_bias.weight"])
         nn.init.normal_(network.head.weight, std=0.02)
-        nn.init.zeros_(network.head.bias)
+        for weight in (network.head.bias, network.glance.weight, network.glance.bias):
+            nn.init.zeros_(weight)
         numbers = [*range(network.shape.lower), *network.shape.upper]
         for place, (number, layer) in enumerate(
             zip(numbers, [*network.lower_layers, *network.upper_layers], strict=True)

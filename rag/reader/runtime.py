@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from index.processor import features
 
 WEIGHTS = Path(__file__).parent / "weights"
-FILES = ("weights.npz", "lower.onnx", "upper.onnx", "tokenizer.json")
+FILES = ("weights.npz", "lower.onnx", "middle.onnx", "upper.onnx", "tokenizer.json")
 Floats = NDArray[np.float32]
 
 
@@ -70,7 +70,8 @@ def most_code() -> int:
 
 
 class Runtime:
-    """The two halves: `lower` on one text each, `upper` on question and passage together."""
+    """The parts: `lower` on one text each, then on question and passage together `middle` and, where that leaves hope,
+    `upper`."""
 
     def __init__(self, folder: Path = WEIGHTS, threads: int | None = None) -> None:
         from tokenizers import Tokenizer
@@ -85,8 +86,10 @@ class Runtime:
         self._near = _near(stored.pop("relative.weight").astype(np.float32), len(stored["positions"]))
         given = _given(stored, shape["lower"], shape["upper"])
         names = self.about["weights"]
-        self._lower = _session(folder / "lower.onnx", {name: given[name] for name in names["lower"]})
-        self._upper = _session(folder / "upper.onnx", {name: given[name] for name in names["upper"]})
+        self._lower, self._middle, self._upper = (
+            _session(folder / f"{part}.onnx", {name: given[name] for name in names[part]})
+            for part in ("lower", "middle", "upper")
+        )
         self._pool = ThreadPoolExecutor(threads or cores(), "reader")
         del stored, given
         _give_back()
@@ -98,20 +101,30 @@ class Runtime:
 
     def lower(self, rows: Sequence[Sequence[int]]) -> list[Floats]:
         """Token ids, one sequence a text of at most 510 tokens -> states (tokens, hidden) each."""
-        return list(self._pool.map(self._lower_half, rows))
+        return list(self._pool.map(self._lower_part, rows))
+
+    def middle(self, rows: Sequence[Floats]) -> list[tuple[Floats, Floats]]:
+        """States of question and passage joined, (tokens, hidden) each -> states (tokens, hidden) and the glance's
+        logits (tokens, 2) each."""
+        return list(self._pool.map(self._middle_part, rows))
 
     def upper(self, rows: Sequence[Floats]) -> list[Floats]:
-        """States of question and passage joined, (tokens, hidden) each -> logits (tokens, 2) each."""
-        return list(self._pool.map(self._upper_half, rows))
+        """States that `middle` gave, (tokens, hidden) each -> logits (tokens, 2) each."""
+        return list(self._pool.map(self._upper_part, rows))
 
-    def _lower_half(self, tokens: Sequence[int]) -> Floats:
+    def _lower_part(self, tokens: Sequence[int]) -> Floats:
         ids, places = np.array([tokens], np.int64), np.arange(2, 2 + len(tokens))
         feed = {"ids": ids, "places": places, "relative": self._relative(len(tokens))}
         states: Floats = self._lower.run(None, feed)[0][0]
         return states
 
-    def _upper_half(self, states: Floats) -> Floats:
+    def _middle_part(self, states: Floats) -> tuple[Floats, Floats]:
         feed = {"states": states[None], "relative": self._relative(len(states))}
+        begun, glanced = self._middle.run(["begun", "glanced"], feed)
+        return begun[0], glanced[0]
+
+    def _upper_part(self, states: Floats) -> Floats:
+        feed = {"begun": states[None], "relative": self._relative(len(states))}
         logits: Floats = self._upper.run(None, feed)[0][0]
         return logits
 
@@ -160,8 +173,9 @@ def _given(stored: dict[str, NDArray[Any]], lower: int, upper: int) -> dict[str,
         "words.codes": stored.pop("words.codes"),
         "words.scale": real_scale(stored.pop("words.scale")),
         "positions": stored.pop("positions").astype(np.float32),
-        "head.weight": np.ascontiguousarray(stored.pop("head.weight").T.astype(np.float32)),
     }
+    for name in ("head.weight", "glance.weight"):
+        given[name] = np.ascontiguousarray(stored.pop(name).T.astype(np.float32))
     halves = {"lower_layers": lower, "upper_layers": upper}
     layers = [f"{half}.{number}" for half, count in halves.items() for number in range(count)]
     matrices = [(f"{layer}.{part}", sources) for layer in layers for part, sources in MATRICES]

@@ -28,10 +28,12 @@ from rag.reader.extractive import joint
 from rag.reader.network import BITS, Network, Shape, load_base, quantise
 
 SEED = 20260101
+TRAINED = ("upper_layers", "head", "glance")
 LONGEST = 320  # tokens of question and passage together
 CUTS = ((45, 75), (75, 115))  # window sizes in words, drawn once a film and cut
 SHARES = (0.55, 0.45)  # of the questions asked of each cut: short windows cost half
 PAIR = 0.5  # the weight of a question's windows compared, beside each read for itself
+QUICK = 25  # times the rate for the glance, a linear layer that begins with nothing
 AGAIN = 0.3  # of the films that an earlier round has read, so many in each pass of one that begins with later films
 
 
@@ -184,12 +186,8 @@ def targets(example: Example, offsets: list[tuple[int, int]], shift: int, tokens
     return first, last
 
 
-def batch_loss(network: Network, films: Films, batch: list[Example]) -> Tensor:
-    """Mean over the batch of -log p(first token) - log p(last token), over all accepted places; and, where a question
-    stands with a window that answers and one that does not, half of -log p(the first scores higher).
-
-    At run time the passages of a question compete by their scores, which the first part alone never compares
-    (Clark and Gardner 2018, section 3.2)."""
+def batch_losses(network: Network, films: Films, batch: list[Example]) -> tuple[Tensor, Tensor]:
+    """`span_loss` of the head and of the glance."""
     questions, mask = pad([films.tokenizer.encode(example.question).ids[:96] for example in batch], films.device)
     with torch.no_grad():
         asked = network.lower(questions, mask)
@@ -204,13 +202,25 @@ def batch_loss(network: Network, films: Films, batch: list[Example]) -> Tensor:
     states = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
     ones = [torch.ones(len(row), device=films.device) for row in rows]
     seen = torch.nn.utils.rnn.pad_sequence(ones, batch_first=True)
-    raw = network.upper(states, seen)
+    starts, ends = [int(tokens) for tokens in mask.sum(1)], [len(state) for state in rows]
+    pad_sequence = torch.nn.utils.rnn.pad_sequence
+    first, last = (pad_sequence(wanted, batch_first=True).to(films.device) for wanted in (firsts, lasts))
+    read, glanced = (span_loss(raw, first, last, starts, ends, batch) for raw in network.upper(states, seen))
+    return read, glanced
+
+
+def span_loss(
+    raw: Tensor, first: Tensor, last: Tensor, starts: list[int], ends: list[int], batch: list[Example]
+) -> Tensor:
+    """Mean over the batch of -log p(first token) - log p(last token), over all accepted places; and, where a question
+    stands with a window that answers and one that does not, half of -log p(the first scores higher).
+
+    At run time the passages of a question compete by their scores, which the first part alone never compares
+    (Clark and Gardner 2018, section 3.2). raw (windows, tokens, 2), first and last (windows, tokens) masks."""
+    loss = PAIR * pair_loss(raw, starts, ends, batch)
     logits = raw.log_softmax(1)
-    starts = [int(tokens) for tokens in mask.sum(1)]
-    loss = PAIR * pair_loss(raw, starts, [len(state) for state in rows], batch)
-    for column, wanted in ((0, firsts), (1, lasts)):
-        right = torch.nn.utils.rnn.pad_sequence(wanted, batch_first=True).to(films.device)
-        loss = loss - logits[:, :, column].masked_fill(~right, -1e4).logsumexp(1).mean()
+    for column, wanted in ((0, first), (1, last)):
+        loss = loss - logits[:, :, column].masked_fill(~wanted, -1e4).logsumexp(1).mean()
     return loss
 
 
@@ -239,18 +249,23 @@ class Masters:
     def __init__(self, network: Network, rate: float) -> None:
         self.used = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
         self.masters = {name: parameter.detach().float().clone() for name, parameter in self.used.items()}
-        matrices = [master for master in self.masters.values() if master.ndim > 1]
-        vectors = [master for master in self.masters.values() if master.ndim == 1]
+        quick = [master for name, master in self.masters.items() if name.startswith("glance")]
+        slow = [master for name, master in self.masters.items() if not name.startswith("glance")]
+        matrices, vectors = [m for m in slow if m.ndim > 1], [m for m in slow if m.ndim == 1]
         groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+        groups.append({"params": quick, "weight_decay": 0.0})
         self.optimiser = torch.optim.AdamW(groups, lr=rate, fused=True)
 
     def step(self, rate: float, rounded: bool) -> None:
-        for group in self.optimiser.param_groups:
+        *slow, quick = self.optimiser.param_groups
+        for group in slow:
             group["lr"] = rate
+        quick["lr"] = QUICK * rate
         for name, parameter in self.used.items():
             self.masters[name].grad = parameter.grad.float() if parameter.grad is not None else None
             parameter.grad = None
-        torch.nn.utils.clip_grad_norm_(list(self.masters.values()), 1.0)
+        for groups in (slow, [quick]):
+            torch.nn.utils.clip_grad_norm_([weight for group in groups for weight in group["params"]], 1.0)
         self.optimiser.step()
         self.share(rounded)
 
@@ -313,8 +328,9 @@ def main(argv: list[str] | None = None) -> int:
     network = Network(Shape())
     load_base(network, base_tensors())
     network.to(device, torch.bfloat16).head.float()
+    network.glance.float()
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name.startswith(("upper_layers", "head")))
+        parameter.requires_grad_(name.startswith(TRAINED))
     masters = Masters(network, options.rate)
     step = before = 0
     if options.start:
@@ -336,8 +352,8 @@ def main(argv: list[str] | None = None) -> int:
         while step < options.steps:
             done = step / options.steps
             rate = options.rate * min(1.0, step / (0.05 * options.steps) + 0.01) * max(0.02, 1.0 - done)
-            loss = batch_loss(network, films, next(stream))
-            loss.backward()
+            loss, glanced = batch_losses(network, films, next(stream))
+            (loss + glanced).backward()
             masters.step(rate, rounded=done >= options.rounded_from)
             step += 1
             mean = loss.item() if not mean else 0.98 * mean + 0.02 * loss.item()

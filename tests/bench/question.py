@@ -75,7 +75,7 @@ def bench_warm(settings: Settings) -> dict[str, float]:
     """Milliseconds of a warm question, and their ratio to the time inside its model passes; wants 1.2 or less."""
     chain = build_chain(settings)
     encoder, runtime = chain.retriever.embeddings._encoder, chain.reader._runtime
-    holders = ((encoder, "_session"), (runtime, "_lower"), (runtime, "_upper"))
+    holders = ((encoder, "_session"), *((runtime, part) for part in ("_lower", "_middle", "_upper")))
     passes = Passes()
     for owner, name in holders:
         setattr(owner, name, Timed(getattr(owner, name), passes))
