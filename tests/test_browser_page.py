@@ -132,7 +132,8 @@ def test_thumbs_and_a_word_are_kept(visit: Any, shared: Any, scripted: ScriptedC
     turn.get_by_role("button", name="Poor answer").click()
     word = turn.get_by_role("textbox", name="What was wrong?")
     word.fill("It is in the article")
-    page.keyboard.press("Enter")
+    with page.expect_response("**/api/feedback"):  # the thumb has been thanked for already
+        page.keyboard.press("Enter")
     word.wait_for(state="detached")
     page.get_by_text("Thank you. The film team will read it.").wait_for(state="attached")
     newest = shared.service.log.entries()[0]
