@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.reader.data import Dossier, question_text, read_dossiers, spans_in, spoken, windows
+from rag.reader.data import Dossier, question_text, read_dossiers, spans_in, spoken, windows, without
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +64,20 @@ def test_a_question_may_follow_another_that_does_not_matter(dossiers: list[Dossi
     typed = [spoken(asked, [other], rng) for _ in range(300)]
     assert f"{other.standalone} {asked.text}" in typed
     assert sum(len(text) > len(asked.text) + 1 for text in typed) < 60
+
+
+def test_a_window_loses_the_sentences_that_answer_alone(dossiers: list[Dossier]) -> None:
+    for dossier in dossiers[:6]:
+        for window in windows(dossier, 80):
+            for asked in dossier.questions:
+                spans = spans_in(window.text, asked.answers)
+                left = without(window.text, spans) if spans else None
+                if left is not None:
+                    assert len(left) < len(window.text)
+                    assert all(word in window.text for word in left.split())
+                elif not spans:
+                    whole = without(window.text, ())
+                    assert whole is None or whole.split() == window.text.split()
+    text = "She was born in Lagos. He paints. They met at a wedding."
+    assert without(text, [(16, 21)]) == "He paints. They met at a wedding."
+    assert without("He paints. She sings.", [(0, 2)]) is None

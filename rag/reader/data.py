@@ -53,12 +53,17 @@ class Dossier:
 
 @dataclass
 class Example:
-    """One question on one window; `spans` are character offsets (start, end) of accepted answers in the window."""
+    """One question on one window; `spans` are character offsets (start, end) of accepted answers in the window.
+
+    `left`: what is left of the window once the sentence that answers is taken out, where that is what is read.
+    `weight`: what the example counts for in the loss."""
 
     question: str
     film: int
     window: int
     spans: list[tuple[int, int]] = field(default_factory=list)
+    left: str | None = None
+    weight: float = 1.0
 
 
 def read_dossiers(folder: Path = DOSSIERS) -> list[Dossier]:
@@ -163,6 +168,12 @@ def _slip(text: str, rng: random.Random) -> str:
         text[:at] + text[at + 1] + text[at] + text[at + 2 :],
     )
     return rng.choice(kinds)
+
+
+def without(text: str, spans: Sequence[tuple[int, int]]) -> str | None:
+    """The text without the sentences that touch one of the spans; None when fewer than two sentences are left."""
+    kept = [(s, e) for s, e in _sentences(text) if not any(s < end and e > start for start, end in spans)]
+    return " ".join(text[s:e].strip() for s, e in kept) if len(kept) >= 2 else None
 
 
 def spans_in(text: str, answers: Sequence[str]) -> list[tuple[int, int]]:

@@ -1,9 +1,7 @@
 """Turn a training checkpoint into the files that are shipped: `python -m rag.reader.export CHECKPOINT`.
 
-With `--earlier`, of the weighted mean of two rounds' weights (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
-models"). Writes `weights/weights.npz` (codes of 4 and 5 bits with 8-bit scales, deflated), the two graphs, the
-tokenizer and `reader.json` with the sha256 of each; calibration (`python -m rag.reader.calibrate`) adds its numbers
-there.
+Writes `weights/weights.npz` (codes of 4 and 5 bits with 8-bit scales, deflated), the three graphs, the tokenizer and
+`reader.json` with the sha256 of each; calibration (`python -m rag.reader.calibrate`) adds its numbers there.
 """
 
 from __future__ import annotations
@@ -29,7 +27,6 @@ MEASURED = 5  # films on whose questions the inputs' heights are measured
 SHARES = (0.5, 0.7, 0.85)  # of an input channel's height that its weights may take over
 HALVES = ("lower_layers", "upper_layers")
 PLACES = 512
-EARLIER = 0.4  # of the shipped weights, where an earlier round's are mixed in; tried: 0, 0.4, 0.6
 
 
 def packed(network: Network) -> dict[str, np.ndarray]:
@@ -114,7 +111,6 @@ def spare(network: Network, tokenizer: Tokenizer) -> None:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rag.reader.export", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--earlier", type=Path, help="a checkpoint of the round before, to take the mean with")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args(argv)
     saved = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
@@ -122,10 +118,6 @@ def main(argv: list[str] | None = None) -> int:
     network = Network(shape)
     load_base(network, base_tensors(), rounded=False)
     trained = saved["masters"]["weights"]
-    if options.earlier:
-        before = torch.load(options.earlier, map_location="cpu", weights_only=True)["masters"]["weights"]
-        # An earlier round may have had no glance yet.
-        trained = {name: torch.lerp(w, before.get(name, w), EARLIER) for name, w in trained.items()}
     network.load_state_dict(trained, strict=False)
     tokenizer = base_tokenizer()
     spare(network, tokenizer)

@@ -1,8 +1,9 @@
 """Train the reader: `python -m rag.reader.train` (or `make reader`).
 
 From the dossiers and all-mpnet-base-v2's weights to a checkpoint that `python -m rag.reader.export` turns into the
-shipped files; `--start` goes on from an earlier one. Seeded; a checkpoint is written every few minutes and picked up
-again by the same command.
+shipped files. `--start` goes on from an earlier one, and ends with the mean of both (Wortsman et al. 2022, "Robust
+fine-tuning of zero-shot models"): what a round alone learns of its own films is a little too much. Seeded; a checkpoint
+is written every few minutes and picked up again by the same command.
 """
 
 from __future__ import annotations
@@ -23,7 +24,18 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from rag.reader.base import base_tensors, base_tokenizer
-from rag.reader.data import DOSSIERS, Dossier, Example, Window, question_text, read_dossiers, spans_in, spoken, windows
+from rag.reader.data import (
+    DOSSIERS,
+    Dossier,
+    Example,
+    Window,
+    question_text,
+    read_dossiers,
+    spans_in,
+    spoken,
+    windows,
+    without,
+)
 from rag.reader.extractive import joint
 from rag.reader.network import BITS, Network, Shape, load_base, quantise
 
@@ -32,6 +44,9 @@ TRAINED = ("upper_layers", "head", "glance")
 LONGEST = 320  # tokens of question and passage together
 CUTS = ((45, 75), (75, 115))  # window sizes in words, drawn once a film and cut
 SHARES = (0.55, 0.45)  # of the questions asked of each cut: short windows cost half
+RIVALS = 3  # windows without an answer beside the one that answers: at run time seven compete with it
+TAKEN = 0.3  # of the questions, so many meet their own window without the sentence that answers as one of them
+KEPT = 0.5  # of the way a further round has gone; tried: 0.4, 0.5, 0.6, 1
 PAIR = 0.5  # the weight of a question's windows compared, beside each read for itself
 QUICK = 25  # times the rate for the glance, a linear layer that begins with nothing
 AGAIN = 0.3  # of the films that an earlier round has read, so many in each pass of one that begins with later films
@@ -91,7 +106,7 @@ class Films:
 
     def epoch(self, rng: random.Random) -> Iterator[list[Example]]:
         """The examples of one pass over all questions of the films from number `first` on, and of some of the others:
-        two windows a question, one of them with the answer."""
+        a window with the answer and `RIVALS` without, or two where no paper answers."""
         for film, dossier in enumerate(self.dossiers):
             if dossier.number < self.first and rng.random() >= AGAIN:
                 continue
@@ -99,7 +114,7 @@ class Films:
                 cut = rng.choices(range(len(CUTS)), SHARES)[0]
                 key = f"{film}/{cut}"
                 right: list[tuple[int, list[tuple[int, int]]]] = []
-                wrong: list[tuple[int, list[tuple[int, int]]]] = []
+                wrong: list[int] = []
                 for place in self.ranking[key][number]:
                     window = self.pools[key][place]
                     here = self.windows[window]
@@ -107,13 +122,34 @@ class Films:
                     if spans:
                         right.append((window, spans))
                     elif not spans_in(here.text, asked.answers):
-                        wrong.append((window, []))
+                        wrong.append(window)
                 text = spoken(asked, dossier.questions, rng)
-                chosen = right[:1] if right and rng.random() < 0.9 else [rng.choice(right)] if right else []
-                hard = [min(int(rng.expovariate(0.6)), len(wrong) - 1) for _ in range(2)] if wrong else []
-                chosen += [wrong[place] for place in dict.fromkeys(hard)][: 2 - len(chosen)]
-                if chosen:
-                    yield [Example(text, film, window, spans) for window, spans in chosen]
+                group = []
+                if right:
+                    window, spans = right[0] if rng.random() < 0.9 else rng.choice(right)
+                    group.append(Example(text, film, window, spans))
+                    left = without(self.windows[window].text, spans) if rng.random() < TAKEN else None
+                    if left and not spans_in(left, asked.answers):
+                        group.append(Example(text, film, window, left=left))
+                wanted = 1 + RIVALS if right else 2
+                # Twice the draws: those from the ranking's head often fall on one window.
+                hard = [min(int(rng.expovariate(0.6)), len(wrong) - 1) for _ in range(2 * wanted)] if wrong else []
+                for place in list(dict.fromkeys(hard))[: wanted - len(group)]:
+                    group.append(Example(text, film, wrong[place]))
+                for example in group:
+                    # One window answers and the others together weigh as much as it, however many they are.
+                    example.weight = 1.0 if example.spans or not right else 1 / (len(group) - 1)
+                if group:
+                    yield group
+
+    def read(self, example: Example) -> tuple[Tensor, list[tuple[int, int]]]:
+        """The states and offsets of the example's window, of what is left of it where a sentence is taken out."""
+        if example.left is None:
+            return self.states[example.window], self.offsets[example.window]
+        whole = self.windows[example.window]
+        ids, offsets = encode_window(self.tokenizer, Window(whole.document, whole.title, example.left))
+        places = joint(offsets)
+        return self._states([ids])[0][places], [offsets[place] for place in places]
 
 
 def encode_window(tokenizer: Tokenizer, window: Window) -> tuple[list[int], list[tuple[int, int]]]:
@@ -194,9 +230,9 @@ def batch_losses(network: Network, films: Films, batch: list[Example]) -> tuple[
     rows, firsts, lasts = [], [], []
     for row, example in enumerate(batch):
         length = int(mask[row].sum())
-        state = films.states[example.window]
+        state, offsets = films.read(example)
         rows.append(torch.cat([asked[row, :length], state])[:LONGEST])
-        first, last = targets(example, films.offsets[example.window], length, len(rows[-1]))
+        first, last = targets(example, offsets, length, len(rows[-1]))
         firsts.append(first)
         lasts.append(last)
     states = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
@@ -212,32 +248,37 @@ def batch_losses(network: Network, films: Films, batch: list[Example]) -> tuple[
 def span_loss(
     raw: Tensor, first: Tensor, last: Tensor, starts: list[int], ends: list[int], batch: list[Example]
 ) -> Tensor:
-    """Mean over the batch of -log p(first token) - log p(last token), over all accepted places; and, where a question
-    stands with a window that answers and one that does not, half of -log p(the first scores higher).
+    """Weighted mean over the batch of -log p(first token) - log p(last token), over all accepted places; and half of
+    `rivals_loss`.
 
-    At run time the passages of a question compete by their scores, which the first part alone never compares
-    (Clark and Gardner 2018, section 3.2). raw (windows, tokens, 2), first and last (windows, tokens) masks."""
-    loss = PAIR * pair_loss(raw, starts, ends, batch)
+    raw (windows, tokens, 2), first and last (windows, tokens) masks."""
+    loss = PAIR * rivals_loss(raw, starts, ends, batch)
+    weights = torch.tensor([example.weight for example in batch], device=raw.device)
     logits = raw.log_softmax(1)
     for column, wanted in ((0, first), (1, last)):
-        loss = loss - logits[:, :, column].masked_fill(~wanted, -1e4).logsumexp(1).mean()
+        each = -logits[:, :, column].masked_fill(~wanted, -1e4).logsumexp(1)
+        loss = loss + (weights * each).sum() / weights.sum()
     return loss
 
 
-def pair_loss(logits: Tensor, starts: list[int], ends: list[int], batch: list[Example]) -> Tensor:
-    """Mean of log(1 + exp(score of the other window - score of the answering one)) over the batch's neighbours of one
-    question. logits: (windows, tokens, 2); starts, ends: each window's tokens, after the question's."""
+def rivals_loss(logits: Tensor, starts: list[int], ends: list[int], batch: list[Example]) -> Tensor:
+    """Mean over the batch's questions that have an answer of -log p(its window scores highest of the question's).
+
+    At run time the passages of a question compete by their scores, which a window read for itself never compares
+    (Clark and Gardner 2018, section 3.2). logits: (windows, tokens, 2); starts, ends: each window's tokens, after
+    the question's; the windows of a question stand together, the answering one first."""
     # First and last token are summed apart: spans that end before they begin are few once the reader has learnt.
     scores = [
         (logits[row, start:end].logsumexp(0) - logits[row, 0]).sum()
         for row, (start, end) in enumerate(zip(starts, ends, strict=True))
     ]
-    pairs = [
-        scores[row + 1] - scores[row]
-        for row in range(len(batch) - 1)
-        if batch[row].spans and not batch[row + 1].spans and batch[row].question is batch[row + 1].question
-    ]
-    return torch.nn.functional.softplus(torch.stack(pairs)).mean() if pairs else logits.new_zeros(())
+    losses = []
+    for row, example in enumerate(batch):
+        if example.spans:
+            rows = [other for other in range(row, len(batch)) if batch[other].question is example.question]
+            together = torch.stack([scores[other] for other in rows])
+            losses.append(together.logsumexp(0) - scores[row])
+    return torch.stack(losses).mean() if losses else logits.new_zeros(())
 
 
 class Masters:
@@ -286,22 +327,32 @@ class Masters:
             self.masters[name].copy_(weight)
         self.share(rounded=False)
 
+    @torch.no_grad()
+    def back(self, weights: dict[str, Tensor]) -> None:
+        """Go back towards the weights that the round began with, so that KEPT of the way is left."""
+        for name, weight in weights.items():
+            self.masters[name].lerp_(weight, 1 - KEPT)
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.begin(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
 
 
 def batches(films: Films, rng: random.Random, size: int) -> Iterator[list[Example]]:
-    """Endless batches of whole questions, of about one length, in random order."""
+    """Endless batches of whole questions, of about one length and up to `size` windows, in random order."""
     while True:
         groups = list(films.epoch(rng))
         rng.shuffle(groups)
-        for begin in range(0, len(groups), size * 32):
-            pool = groups[begin : begin + size * 32]
+        for begin in range(0, len(groups), size * 16):
+            pool = groups[begin : begin + size * 16]
             pool.sort(key=lambda group: max(length(films, example) for example in group))
-            cut = [pool[place : place + size // 2] for place in range(0, len(pool), size // 2)]
+            cut: list[list[Example]] = [[]]
+            for group in pool:
+                if len(cut[-1]) + len(group) > size:
+                    cut.append([])
+                cut[-1] += group
             rng.shuffle(cut)
-            yield from ([example for group in part for example in group] for part in cut)
+            yield from cut
 
 
 def length(films: Films, example: Example) -> int:
@@ -333,10 +384,11 @@ def main(argv: list[str] | None = None) -> int:
         parameter.requires_grad_(name.startswith(TRAINED))
     masters = Masters(network, options.rate)
     step = before = 0
+    begun: dict[str, Tensor] = {}
     if options.start:
-        begun: dict[str, Any] = torch.load(options.start, map_location=device, weights_only=True)
-        masters.begin(begun["masters"]["weights"])
-        before = begun["step"] + begun.get("before", 0)
+        earlier: dict[str, Any] = torch.load(options.start, map_location=device, weights_only=True)
+        begun, before = earlier["masters"]["weights"], earlier["step"] + earlier.get("before", 0)
+        masters.begin(begun)
     if options.out.exists():
         saved: dict[str, Any] = torch.load(options.out, map_location=device, weights_only=True)
         masters.load_state_dict(saved["masters"])
@@ -360,6 +412,8 @@ def main(argv: list[str] | None = None) -> int:
             progress.update(bar, completed=step, loss=mean)
             if step % 20 == 0:
                 print(f"step {step} loss {mean:.3f} seconds {time.monotonic() - began:.0f}", flush=True)
+            if step == options.steps:
+                masters.back(begun)
             if time.monotonic() - written > 300 or step == options.steps:
                 save(options.out, masters, step, before)
                 written = time.monotonic()

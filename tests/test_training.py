@@ -1,0 +1,98 @@
+"""The reader's losses: what they reward, and that the windows of a question count as one question."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rag.reader.data import Example
+from rag.reader.network import Network, Shape
+from rag.reader.train import KEPT, PAIR, TRAINED, Masters, rivals_loss, span_loss
+
+QUESTIONS = ("Who wrote it?", "Where was it shot?")
+
+
+def batch() -> list[Example]:
+    """A question with an answering window and three others, and one that no window answers."""
+    first = [Example(QUESTIONS[0], 0, 0, [(3, 5)]), *(Example(QUESTIONS[0], 0, n, weight=1 / 3) for n in (1, 2, 3))]
+    return [*first, Example(QUESTIONS[1], 0, 1), Example(QUESTIONS[1], 0, 2)]
+
+
+def masks(first: list[int]) -> torch.Tensor:
+    """Masks (windows, 7 tokens) with one token each."""
+    return torch.nn.functional.one_hot(torch.tensor(first), 7).bool()
+
+
+STARTS, ENDS = [2] * 6, [7] * 6
+
+
+def test_with_one_rival_the_loss_is_of_the_difference() -> None:
+    logits = torch.randn(6, 7, 2, generator=torch.Generator().manual_seed(1))
+    two = [0, 1]
+    scores = [(logits[row, 2:7].logsumexp(0) - logits[row, 0]).sum() for row in two]
+    wanted = torch.nn.functional.softplus(scores[1] - scores[0])
+    assert rivals_loss(logits[:2], STARTS[:2], ENDS[:2], batch()[:2]).item() == pytest.approx(wanted.item(), abs=1e-5)
+
+
+def test_an_unanswered_question_has_no_rivals() -> None:
+    logits = torch.randn(2, 7, 2, generator=torch.Generator().manual_seed(2))
+    assert rivals_loss(logits, STARTS[4:], ENDS[4:], batch()[4:]).item() == 0
+
+
+def test_any_rival_that_scores_higher_costs() -> None:
+    logits = torch.zeros(6, 7, 2)
+    logits[0, 3] = 6.0
+    calm = rivals_loss(logits, STARTS, ENDS, batch())
+    for rival in (1, 2, 3):
+        disturbed = logits.clone()
+        disturbed[rival, 4] = 9.0
+        assert rivals_loss(disturbed, STARTS, ENDS, batch()) > calm + 3
+    disturbed = logits.clone()
+    disturbed[4, 4] = 9.0  # another question's window
+    assert rivals_loss(disturbed, STARTS, ENDS, batch()).item() == pytest.approx(calm.item())
+
+
+def test_rivals_together_weigh_as_much_as_the_answer() -> None:
+    """A null logit moved in the three rivals costs what it costs in the one window that answers."""
+    examples, wanted = batch()[:4], masks([3, 0, 0, 0])
+    logits = torch.zeros(4, 7, 2)
+    whole = span_loss(logits, wanted, wanted, STARTS[:4], ENDS[:4], examples)
+    spans = whole - PAIR * rivals_loss(logits, STARTS[:4], ENDS[:4], examples)
+    assert spans.item() == pytest.approx(2 * torch.tensor(7.0).log().item(), abs=1e-5)
+    right = logits.clone()
+    right[0, 3] = 4.0
+    rivals = logits.clone()
+    rivals[1:, 0] = 4.0
+    gains = [
+        whole
+        - span_loss(moved, wanted, wanted, STARTS[:4], ENDS[:4], examples)
+        + PAIR
+        * (rivals_loss(moved, STARTS[:4], ENDS[:4], examples) - rivals_loss(logits, STARTS[:4], ENDS[:4], examples))
+        for moved in (right, rivals)
+    ]
+    assert gains[0].item() == pytest.approx(gains[1].item(), abs=1e-5)
+
+
+def test_a_further_round_ends_between_its_begin_and_its_end() -> None:
+    network = Network(Shape(upper=(3,), glance=1, hidden=64, heads=2), vocabulary=11)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith(TRAINED))
+    masters = Masters(network, 1e-3)
+    begun = {name: weight.clone() for name, weight in masters.masters.items()}
+    for weight in masters.masters.values():
+        weight.add_(2.0)
+    masters.back(begun)
+    for name, weight in masters.masters.items():
+        assert torch.allclose(weight, begun[name] + 2 * KEPT, atol=1e-5), name
+
+
+def test_the_layers_learn_a_little_from_the_glance() -> None:
+    network = Network(Shape(upper=(3, 4), glance=1, hidden=64, heads=2), vocabulary=11)
+    torch.nn.init.normal_(network.glance.weight)
+    torch.nn.init.zeros_(network.head.weight)
+    states = torch.randn(1, 5, 64, generator=torch.Generator().manual_seed(3))
+    _, glanced = network.upper(states, torch.ones(1, 5))
+    glanced.logsumexp(1).sum().backward()
+    first, second = (layer.up.weight.grad for layer in network.upper_layers)
+    assert first is not None and first.abs().sum() > 0
+    assert second is None or second.abs().sum() == 0
