@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.reader.data import Dossier, question_text, read_dossiers, spans_in, spoken, windows, without
+from rag.reader.names import Names
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +82,30 @@ def test_a_window_loses_the_sentences_that_answer_alone(dossiers: list[Dossier])
     text = "She was born in Lagos. He paints. They met at a wedding."
     assert without(text, [(16, 21)]) == "He paints. They met at a wedding."
     assert without("He paints. She sings.", [(0, 2)]) is None
+
+
+def test_a_renamed_film_keeps_its_spans(dossiers: list[Dossier]) -> None:
+    """Answers stand where they stood, in as many places; what is not a name stays."""
+    names = Names(dossiers)
+    for film in dossiers[::9]:
+        other = names.renamed(film, random.Random(film.number))
+        mine, theirs = ({paper["id"]: paper["text"] for paper in one.papers} for one in (film, other))
+        assert [len(text.split()) for text in mine.values()] == [len(text.split()) for text in theirs.values()]
+        for asked, again in zip(film.questions, other.questions, strict=True):
+            for before, after in zip(asked.answers, again.answers, strict=True):
+                paper = asked.document or ""
+                assert len(spans_in(theirs[paper], [after])) == len(spans_in(mine[paper], [before])) > 0
+
+
+def test_names_change_everywhere_and_for_their_kind(dossiers: list[Dossier]) -> None:
+    names = Names(dossiers)
+    changed = 0
+    for film in dossiers[::9]:
+        kinds = names.kinds(film)
+        other = names.renamed(film, random.Random(1))
+        assert names.renamed(film, random.Random(1)) == other
+        words = " ".join(paper["text"] for paper in other.papers).lower()
+        gone = [name for name in kinds if name not in words]
+        changed += len(gone) > 0.9 * len(kinds)
+        assert not {"monday", "january", "french", "london", "director", "english"} & set(kinds)
+    assert changed > 0.9 * len(dossiers[::9])

@@ -37,6 +37,7 @@ from rag.reader.data import (
     without,
 )
 from rag.reader.extractive import joint
+from rag.reader.names import Names
 from rag.reader.network import BITS, Network, Shape, load_base, quantise
 
 SEED = 20260101
@@ -366,7 +367,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
     parser.add_argument("--out", type=Path, default=Path("build/reader/checkpoint.pt"))
     parser.add_argument("--start", type=Path, help="a checkpoint whose weights a further round begins with")
-    parser.add_argument("--first", type=int, default=0, help="the films before this number are read only now and then")
+    parser.add_argument("--first", type=int, default=0, help="films before this are read at times, under other names")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=6e-5)
@@ -394,6 +395,8 @@ def main(argv: list[str] | None = None) -> int:
         masters.load_state_dict(saved["masters"])
         step = saved["step"]
     seen = [dossier for dossier in read_dossiers(options.dossiers) if not dossier.dev]
+    names = Names(seen)
+    seen = [names.renamed(film, random.Random(before)) if film.number < options.first else film for film in seen]
     films = Films(network.eval(), base_tokenizer(), seen, device, options.out.with_name("ranking.json"), options.first)
     stream = batches(films, random.Random(SEED + before + step), options.batch)
     network.upper_layers.train()  # the lower layers stay as they were when the windows' states were kept
