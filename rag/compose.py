@@ -48,24 +48,31 @@ class Said:
 @dataclass(frozen=True)
 class Part:
     """A cleaned span, offsets into its passage's page_content, how sure the reader is of it (0 to 1), and how sure of
-    these very words."""
+    these very words; where it wavers between two sentences, the words of the `other`."""
 
     passage: Document
     start: int
     end: int
     probability: float
     share: float = 1.0
+    other: Part | None = None
 
     @property
     def text(self) -> str:
         return said(self.passage.page_content[self.start : self.end])
 
     @property
-    def told(self) -> str:
-        """The span, or the sentence it stands in where its borders are anybody's guess: part of an answer misleads."""
+    def reach(self) -> tuple[int, int]:
+        """Offsets of what is told: the span, or the sentence it stands in where its borders are anybody's guess, for
+        part of an answer misleads."""
         start, end = sentence_at(self.passage.page_content, self.start, self.end)
-        sentence = said(self.passage.page_content[start:end])
-        return sentence if self.share < PRECISE and len(sentence.split()) <= LONGEST else self.text
+        whole = self.share < PRECISE and len(self.passage.page_content[start:end].split()) <= LONGEST
+        return (start, end) if whole else (self.start, self.end)
+
+    @property
+    def told(self) -> str:
+        start, end = self.reach
+        return said(self.passage.page_content[start:end])
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -114,7 +121,9 @@ def compose(index: Index, kind: Kind, readings: Sequence[Reading], threshold: fl
     other = [part for part in parts[1:] if part.probability >= bar and _contradicts(best, part)]
     cited = _numbered(index, same)
     owner = (cited[0].speaker or _owner(best)) if kind.name == "opinion" else None
-    text = f"{owner}: {best.told}" if owner else best.told
+    if best.other and not owner:
+        cited = _numbered(index, [best, best.other, *same])
+    text = f"{owner}: {best.told}" if owner else _told(best)
     return Said((text,), cited, _numbered(index, other[:1]))
 
 
@@ -140,8 +149,26 @@ def speaks_of(kind: Kind, passages: Sequence[Document]) -> bool:
 
 
 def _part(reading: Reading) -> Part:
-    start, end = clean(reading.passage.page_content, reading.start, reading.end)
-    return Part(reading.passage, start, end, reading.probability, reading.share)
+    text = reading.passage.page_content
+    start, end = clean(text, reading.start, reading.end)
+    low, high = clean(text, *reading.other) if reading.other else (0, 0)
+    other = Part(reading.passage, low, high, reading.probability, 0.0) if low < high else None
+    return Part(reading.passage, start, end, reading.probability, reading.share, other)
+
+
+def told(reading: Reading) -> str:
+    """What a plain answer says where this is the best reading."""
+    return _told(_part(reading))
+
+
+def _told(best: Part) -> str:
+    """The words, their sentence, or the likelier sentence and then the other one; a gap between them is marked."""
+    other = best.other
+    if other is None:
+        return best.told
+    end, start = best.reach[1], other.reach[0]
+    follows = end <= start and not best.passage.page_content[end:start].strip()
+    return f"{best.told}{' ' if follows else ' … '}{other.told}"
 
 
 def _numbered(index: Index, parts: Iterable[Part]) -> list[Citation]:

@@ -61,6 +61,22 @@ def test_words_without_sure_borders_are_said_in_their_sentence() -> None:
     assert said(PLAIN, replace(reading("Ada Lindqvist", endless), share=0.1)).text == "Ada Lindqvist"
 
 
+def test_where_the_reader_wavers_two_sentences_are_said() -> None:
+    text = "He left at dawn. The river had risen. “I had to go,” he wrote. Nobody read it."
+    wavering = replace(reading("The river had risen", text), share=0.4, other=(39, 50))
+    found = said(PLAIN, wavering)
+    assert text[39:50] == "I had to go"
+    assert found.text == "The river had risen. “I had to go,” he wrote."
+    assert [(cited.n, cited.highlighted) for cited in found.citations] == [
+        (1, "The river had risen"),
+        (2, "I had to go"),
+    ]
+    back = replace(reading("I had to go", text), share=0.4, other=(0, 15))
+    assert said(PLAIN, back).text == "“I had to go,” he wrote. … He left at dawn."
+    assert said(Kind("list"), wavering).text == "The river had risen."
+    assert said(PLAIN, replace(wavering, other=(15, 16))).text == "The river had risen."  # nothing but a full stop
+
+
 def test_the_same_answer_of_two_papers_is_cited_twice() -> None:
     found = said(
         PLAIN,

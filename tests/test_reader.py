@@ -14,7 +14,7 @@ from langchain_core.documents import Document
 
 from rag.answer import Question
 from rag.reader import STEPS
-from rag.reader.extractive import ENOUGH, SPAN, WINDOW, ExtractiveReader, best_span, joint, shared_reader
+from rag.reader.extractive import DOUBT, ENOUGH, SPAN, WINDOW, ExtractiveReader, best_span, joint, shared_reader
 from rag.reader.runtime import FILES, WEIGHTS, WeightsMissing, bucket, check_files, log_scale, real_scale
 
 PAPER = (
@@ -120,6 +120,19 @@ def test_the_best_span_is_the_best_of_all_spans(tokens: int, asked: int, random:
     assert found[2] == pytest.approx(np.logaddexp.reduce([score for score, *_ in spans]), abs=1e-3)
     assert (found[0], found[1]) == best[1:]
     assert found[3] == pytest.approx(1 / sum(np.exp(score - best[0]) for score, *_ in spans), rel=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.97, DOUBT + 0.05, DOUBT - 0.05, 0.51])
+def test_another_sentence_is_heard_where_the_first_one_wavers(share: float) -> None:
+    text, offsets = "One two. Six ten.", [(0, 3), (4, 8), (9, 12), (13, 17)]
+    logits = np.full((1 + 4, 2), -20.0, np.float32)
+    # One token each: a hundredth begins with "One", so that hardly any span runs from there into the other sentence.
+    logits[1], logits[3] = (np.log(0.01), np.log(100 * share / (1 - share))), (0, 0)
+    found = best_span(logits, 1, offsets, text)
+    assert found is not None and (found.start, found.end) == (0, 3)
+    assert found.share == pytest.approx(share, abs=0.01)
+    assert found.other == ((9, 12) if share < DOUBT else None)
+    assert best_span(logits, 1, offsets, "One two, six ten.") == found._replace(other=None)
 
 
 def test_the_title_is_not_read_twice(reader: ExtractiveReader) -> None:

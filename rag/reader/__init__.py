@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Reading:
     """The best words of one passage: offsets into its page_content, a score, the probability that they answer.
 
-    `share` is the probability of these very words among all of the passage, if any of them answer."""
+    `share` is the probability of these very words among all of the passage, if any of them answer; `other` the
+    likeliest words of another sentence, where the first one's have not most of the probability."""
 
     passage: Document
     start: int
@@ -25,16 +26,16 @@ class Reading:
     score: float
     probability: float
     share: float = 1.0
+    other: tuple[int, int] | None = None
 
 
-STEPS = (2,)  # of a question that wants a few words
+STEPS = (2, 4)  # of a question that wants a few words
 
 
 class Reader(Protocol):
     """Reads passages, nearest first, for a question; `warning` is what every answer should say about this reader.
 
-    After each of the `steps`, as a number of passages, it may leave the others unread where those before answer, and
-    after the last those that have little hope."""
+    After each of the `steps`, as a number of passages, it may leave the others unread where those before answer."""
 
     name: str
     warning: str | None

@@ -1,9 +1,9 @@
 """Make the reader's score a probability: `python -m rag.reader.calibrate OUTCOMES`, OUTCOMES from rag.reader.score.
 
-The confidence is the probability that the best reading is right, fitted by logistic regression on the dev films
-(temperature and middle: Guo et al. 2017, "On Calibration of Modern Neural Networks"). The thresholds are the least
-confidence at which the asked-for share of unanswerable questions is refused. Both are written into `reader.json`;
-what is printed is cross-fitted: fitted on half of the films, measured on the other half, both ways.
+The confidence is the probability that what is said is right, by logistic regression on the dev films (temperature
+and middle: Guo et al. 2017, "On Calibration of Modern Neural Networks"). The thresholds are the least confidence at
+which the asked-for share of unanswerable questions is refused. Both are written into `reader.json`; what is printed is
+cross-fitted: fitted on half of the films, measured on the other half, both ways.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     options = parser.parse_args(argv)
     rows = [json.loads(line) for line in options.outcomes.read_text("utf-8").splitlines()]
-    score, right = (np.array([row[name] for row in rows], float) for name in ("score", "hit"))
+    score, right = (np.array([row[name] for row in rows], float) for name in ("score", "said"))
     answerable = np.array([row["answerable"] for row in rows], bool)
     films = sorted({row["film"] for row in rows})
     even = np.array([films.index(row["film"]) % 2 == 0 for row in rows], bool)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from index.sentences import sentences
 from rag.reader.runtime import WEIGHTS, Floats, Runtime
 from rag.retrieve import standalone
 
@@ -28,6 +29,7 @@ SPAN = 48  # tokens of the longest answer
 RETRIEVED = 14.0  # weight of the retriever's score; dev films: right as said 0.737 -> 0.743, AUC unchanged
 ENOUGH = 0.5  # confidence from which nothing more is read
 HOPE = -1.0  # the glance's score under which a passage is not read to the end
+DOUBT = 0.7  # a sentence's share of all spans' probability under which another one of the passage is heard as well
 KEPT = 400  # passages whose lower half is kept, about 0.2 MB each
 
 
@@ -66,26 +68,20 @@ class ExtractiveReader:
     def read(self, question: Question, passages: Sequence[Document], steps: Sequence[int] = ()) -> list[Reading]:
         """The likeliest words of the passages that have any, best passage first.
 
-        With `steps`, so many passages are read first, the nearest. Where none of them answers as surely as ENOUGH says,
-        the others are begun, and the likeliest of them read to the end: as many as the next step adds, and after the
-        last step, if there is still doubt, those with some HOPE."""
+        With `steps`, so many passages are read at first, the nearest; where none of them answers as surely as ENOUGH
+        says, the next ones up to the next step, and at last all. Those after the first step are begun, and only the
+        ones with some HOPE read to the end."""
         if not passages:
             return []
-        asked = self._asked(standalone(question))
-        if not steps:
-            return _best(self._finish(self._begin(asked, passages)))
-        first, *more = steps
-        readings = _best(self._finish(self._begin(asked, passages[:first])))
-        if self.confidence(readings) >= ENOUGH:
-            return readings
-        left = sorted(self._begin(asked, passages[first:]), key=rank, reverse=True)
-        for upto in more:
-            readings = _best([*readings, *self._finish(left[: upto - first])])
-            left, first = left[upto - first :], upto
+        asked, done = self._asked(standalone(question)), 0
+        readings: list[Reading] = []
+        for upto in (*steps, len(passages)):
+            begun = self._begin(asked, passages[done:upto])
+            readings = _best([*readings, *self._finish([one for one in begun if not done or one.score >= HOPE])])
+            done = upto
             if self.confidence(readings) >= ENOUGH:
-                return readings
-        hopeful = [begun for begun in left if begun.score >= HOPE]
-        return _best([*readings, *self._finish(hopeful)])
+                break
+        return readings
 
     def _begin(self, asked: Floats, passages: Sequence[Document]) -> list[Begun]:
         """The passages' windows read together with the question as far as the glance."""
@@ -103,10 +99,10 @@ class ExtractiveReader:
         from rag.reader import Reading
 
         for one, logits in zip(begun, self._runtime.upper([one.states for one in begun]), strict=True):
-            found = best_span(logits, one.asked, one.offsets)
+            found = best_span(logits, one.asked, one.offsets, one.passage.page_content)
             if found is not None:
-                start, end, score, share = found
-                yield Reading(one.passage, start, end, score, self._probability(score), share)
+                start, end, score, share, other = found
+                yield Reading(one.passage, start, end, score, self._probability(score), share, other)
 
     def confidence(self, readings: Sequence[Reading]) -> float:
         """The probability that the best reading answers, as calibrated on the dev films; 0 without readings."""
@@ -159,7 +155,7 @@ def joint(offsets: Sequence[tuple[int, int]]) -> list[int]:
     return [0, *(place for place, (start, end) in enumerate(offsets) if end > start >= 0), len(offsets) - 1]
 
 
-def rank(reading: Reading | Begun) -> float:
+def rank(reading: Reading) -> float:
     """How well a passage answers: the reader's word, and a little of how near the retriever found it."""
     return reading.score + RETRIEVED * float(reading.passage.metadata.get("score") or 0.0)
 
@@ -182,9 +178,19 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def best_span(logits: Floats, asked: int, offsets: Sequence[tuple[int, int]]) -> tuple[int, int, float, float] | None:
-    """The likeliest span: character offsets in the passage, how far all spans of the passage together are above "no
-    answer here" (in logits), and this one's probability among them.
+class Span(NamedTuple):
+    """Character offsets in the passage, how far all spans of the passage together are above "no answer here" (in
+    logits), this one's probability among them; and the offsets of one in another sentence, where `DOUBT` is."""
+
+    start: int
+    end: int
+    score: float
+    share: float
+    other: tuple[int, int] | None = None
+
+
+def best_span(logits: Floats, asked: int, offsets: Sequence[tuple[int, int]], text: str = "") -> Span | None:
+    """The likeliest span of a window of `text`; None where it has no words.
 
     logits (tokens, 2) for question and passage; the question's first token stands for no answer.
     """
@@ -198,9 +204,36 @@ def best_span(logits: Floats, asked: int, offsets: Sequence[tuple[int, int]]) ->
     sums = np.where((length >= 0) & (length < SPAN), sums, -np.inf)
     begin, stop = divmod(int(sums.argmax()), sums.shape[1])
     most = float(sums[begin, stop])
-    share = 1 / float(np.exp(sums - most).sum())
+    likely = np.exp(sums - most)
+    share = 1 / float(likely.sum())
     score = most - math.log(share) - float(logits[0].sum())
-    return offsets[first + begin][0], offsets[first + stop][1], score, share
+    tokens = offsets[first:last]
+    other = None if share >= DOUBT else _elsewhere(likely * share, tokens, begin, stop, text)
+    return Span(tokens[begin][0], tokens[stop][1], score, share, other)
+
+
+def _elsewhere(
+    likely: Floats, tokens: Sequence[tuple[int, int]], begin: int, stop: int, text: str
+) -> tuple[int, int] | None:
+    """The likeliest span of the sentence that comes next, where that of tokens[begin..stop] has too little of all
+    spans' probability; likely (tokens, tokens)."""
+    own, others = 0.0, []
+    for start, end in sentences(text):
+        inside = [place for place, (s, e) in enumerate(tokens) if start <= s and e <= end]
+        if not inside:
+            continue
+        part = slice(inside[0], inside[-1] + 1)
+        mass = float(likely[part, part].sum())
+        if inside[0] <= stop and inside[-1] >= begin:
+            own += mass
+        else:
+            others.append((mass, part))
+    if own >= DOUBT or not others:
+        return None
+    _, part = max(others, key=lambda other: other[0])
+    spans = likely[part, part]
+    one, two = divmod(int(spans.argmax()), len(spans))
+    return tokens[part.start + one][0], tokens[part.start + two][1]
 
 
 @lru_cache(maxsize=2)

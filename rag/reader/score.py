@@ -23,6 +23,7 @@ from rich.table import Table
 from index.embed import SentenceEmbeddings, load_embeddings
 from index.settings import Settings
 from rag.answer import Question
+from rag.compose import told
 from rag.evaluation.metrics import hit, token_f1
 from rag.reader import STEPS, Reader, load_reader
 from rag.reader.data import DOSSIERS
@@ -33,7 +34,7 @@ from rag.tune import embedded, films, passages
 
 @dataclass(frozen=True)
 class Outcome:
-    """One question read: the best score, and whether what it pointed at is right, the span or else its sentence."""
+    """One question read: the best score, and whether what it points at is right: span, sentence, what is said."""
 
     film: str
     type: str
@@ -42,6 +43,7 @@ class Outcome:
     confidence: float
     hit: float
     sentence: float
+    said: float
     f1: float
     passage: bool
     ms: float
@@ -84,6 +86,7 @@ def outcomes(
             confidence=reader.confidence(readings),
             hit=judge(said, accepted) if accepted else 0.0,
             sentence=judge(best.passage.page_content[start:end], accepted) if accepted else 0.0,
+            said=judge(told(best), accepted) if accepted else 0.0,
             f1=token_f1(said, accepted) if accepted else 0.0,
             passage=here and any(answer in best.passage.page_content for answer in accepted),
             ms=ms,
@@ -102,20 +105,21 @@ def table(found: Sequence[Outcome], thresholds: dict[str, float]) -> Iterator[Ta
     answerable = np.array([one.answerable for one in found])
     confidence = np.array([one.confidence for one in found])
     right = np.array([one.hit for one in found])
+    as_said = np.array([one.said for one in found])
     ms = np.array([one.ms for one in found])
     over = Table(title=f"{len(found)} questions of {len({one.film for one in found})} dev films")
-    for name in ("right span", "right sentence", "token F1", "passage", "AUC", "p50 ms", "p95 ms"):
+    for name in ("right span", "right sentence", "right as said", "token F1", "passage", "AUC", "p50 ms", "p95 ms"):
         over.add_column(name)
-    means = [np.mean([(o.sentence, o.f1, o.passage) for o in found if o.answerable], axis=0)]
+    means = [np.mean([(o.sentence, o.said, o.f1, o.passage) for o in found if o.answerable], axis=0)]
     numbers = (right[answerable].mean(), *means[0], auc(confidence, answerable))
     over.add_row(*(f"{number:.3f}" for number in numbers), *(f"{np.percentile(ms, part):.0f}" for part in (50, 95)))
     yield over
     at = Table(title="at each caution")
-    for name in ("caution", "threshold", "right", "refused of the unanswerable", "refused of the answerable"):
+    for name in ("caution", "threshold", "right as said", "refused of the unanswerable", "refused of the answerable"):
         at.add_column(name)
     for caution, threshold in thresholds.items():
         given = confidence >= threshold
-        cells = ((right * given)[answerable].mean(), 1 - given[~answerable].mean(), 1 - given[answerable].mean())
+        cells = ((as_said * given)[answerable].mean(), 1 - given[~answerable].mean(), 1 - given[answerable].mean())
         at.add_row(caution, f"{threshold:.2f}", *(f"{cell:.3f}" for cell in cells))
     yield at
     by = Table(title="right span by type")
