@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from rag.reader.data import Example
-from rag.reader.network import Network, Shape
-from rag.reader.train import KEPT, PAIR, TRAINED, Masters, rivals_loss, span_loss
+from rag.reader.export import packed, unpacked
+from rag.reader.network import Network, Shape, bits_of, quantise
+from rag.reader.runtime import WEIGHTS
+from rag.reader.train import KEPT, PAIR, TRAINED, Masters, earlier, rivals_loss, span_loss
 
 QUESTIONS = ("Who wrote it?", "Where was it shot?")
 
@@ -96,3 +98,23 @@ def test_the_layers_learn_a_little_from_the_glance() -> None:
     first, second = (layer.up.weight.grad for layer in network.upper_layers)
     assert first is not None and first.abs().sum() > 0
     assert second is None or second.abs().sum() == 0
+
+
+def test_shipped_weights_come_back_as_exact_as_their_codes() -> None:
+    network = Network(Shape(lower=1, upper=(3,), glance=1, hidden=64, heads=2), vocabulary=600)
+    back = unpacked(packed(network))
+    for name, weight in network.state_dict().items():
+        if name == "positions.weight":
+            continue
+        if weight.ndim == 2 and not name.startswith(("head", "glance", "relative")):
+            coded = quantise(weight, bits_of(name))
+            assert ((back[name] - coded).abs() <= 0.03 * coded.abs() + 1e-6).all(), name
+        else:
+            assert torch.equal(back[name], weight), name
+
+
+def test_a_round_may_begin_with_the_shipped_weights() -> None:
+    weights, steps = earlier(WEIGHTS, "cpu")
+    trained = {name: weight.shape for name, weight in Network().named_parameters() if name.startswith(TRAINED)}
+    assert {name: weight.shape for name, weight in weights.items()} == trained
+    assert steps > 5000

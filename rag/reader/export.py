@@ -21,7 +21,7 @@ from rag.reader.base import base_tensors, base_tokenizer
 from rag.reader.data import read_dossiers, windows
 from rag.reader.graph import write_graphs
 from rag.reader.network import Network, Shape, bits_of, codes_of, load_base, quantise
-from rag.reader.runtime import FILES, MATRICES, WEIGHTS, log_scale
+from rag.reader.runtime import FILES, MATRICES, WEIGHTS, log_scale, real_scale
 
 MEASURED = 5  # films on whose questions the inputs' heights are measured
 SHARES = (0.5, 0.7, 0.85)  # of an input channel's height that its weights may take over
@@ -44,6 +44,20 @@ def packed(network: Network) -> dict[str, np.ndarray]:
         else:
             arrays[name] = weight.numpy()
     return arrays
+
+
+def unpacked(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """What `packed` wrote, as weights by name, as exact as their codes; what `evening` adds is left out."""
+    weights: dict[str, torch.Tensor] = {}
+    for name, array in arrays.items():
+        stem, _, kind = name.rpartition(".")
+        if kind == "codes":
+            scale = real_scale(arrays[f"{stem}.scale"])
+            numbers = array.astype(np.float32).reshape(*scale.shape, -1) * scale[..., None]
+            weights[f"{stem}.weight"] = torch.from_numpy(numbers.reshape(array.shape))
+        elif kind not in ("scale", "even"):
+            weights[name] = torch.from_numpy(array.astype(np.float32))
+    return weights
 
 
 @torch.no_grad()

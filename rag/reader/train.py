@@ -36,9 +36,11 @@ from rag.reader.data import (
     windows,
     without,
 )
+from rag.reader.export import unpacked
 from rag.reader.extractive import joint
 from rag.reader.names import Names
 from rag.reader.network import BITS, Network, Shape, load_base, quantise
+from rag.reader.runtime import check_files
 
 SEED = 20260101
 TRAINED = ("upper_layers", "head", "glance")
@@ -339,6 +341,17 @@ class Masters:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
+def earlier(start: Path, device: str) -> tuple[dict[str, Tensor], int]:
+    """The trained weights of a checkpoint, or of a folder of shipped ones, by name, and the steps behind them."""
+    if start.is_dir():
+        told = check_files(start)
+        with np.load(start / "weights.npz") as arrays:
+            weights = unpacked({name: arrays[name] for name in arrays.files if name.startswith(TRAINED)})
+        return {name: weight.to(device) for name, weight in weights.items()}, told["steps"]
+    saved: dict[str, Any] = torch.load(start, map_location=device, weights_only=True)
+    return saved["masters"]["weights"], saved["step"] + saved.get("before", 0)
+
+
 def batches(films: Films, rng: random.Random, size: int) -> Iterator[list[Example]]:
     """Endless batches of whole questions, of about one length and up to `size` windows, in random order."""
     while True:
@@ -366,7 +379,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rag.reader.train", description=__doc__)
     parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
     parser.add_argument("--out", type=Path, default=Path("build/reader/checkpoint.pt"))
-    parser.add_argument("--start", type=Path, help="a checkpoint whose weights a further round begins with")
+    parser.add_argument("--start", type=Path, help="a checkpoint, or the shipped weights' folder, to go on from")
     parser.add_argument("--first", type=int, default=0, help="films before this are read at times, under other names")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=16)
@@ -387,8 +400,7 @@ def main(argv: list[str] | None = None) -> int:
     step = before = 0
     begun: dict[str, Tensor] = {}
     if options.start:
-        earlier: dict[str, Any] = torch.load(options.start, map_location=device, weights_only=True)
-        begun, before = earlier["masters"]["weights"], earlier["step"] + earlier.get("before", 0)
+        begun, before = earlier(options.start, device)
         masters.begin(begun)
     if options.out.exists():
         saved: dict[str, Any] = torch.load(options.out, map_location=device, weights_only=True)
