@@ -21,6 +21,14 @@ def sentence_at(text: str, start: int, end: int) -> tuple[int, int]:
     return min(touched[0][0], start), max(touched[-1][1], end)
 
 
+def surroundings(text: str, start: int, end: int) -> tuple[int, int]:
+    """The sentence that holds text[start:end] with the one before it and the one behind it."""
+    low, high = sentence_at(text, start, end)
+    before = [s for s, e in sentences(text) if e <= low]
+    behind = [e for s, e in sentences(text) if s >= high]
+    return (before[-1] if before else low), (behind[0] if behind else high)
+
+
 def clean(text: str, start: int, end: int) -> tuple[int, int]:
     """The span without dangling punctuation and unbalanced quotes or brackets, cut words made whole.
 

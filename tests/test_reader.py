@@ -16,6 +16,7 @@ from rag.answer import Question
 from rag.reader import STEPS
 from rag.reader.extractive import DOUBT, ENOUGH, SPAN, WINDOW, ExtractiveReader, best_span, joint, shared_reader
 from rag.reader.runtime import FILES, WEIGHTS, WeightsMissing, bucket, check_files, log_scale, real_scale
+from rag.span import surroundings
 
 PAPER = (
     "The lighthouse drama Saltmark was shot in eleven weeks on the coast of Donegal. Its director, Nuala Breathnach, "
@@ -205,3 +206,19 @@ def test_a_doubt_has_every_passage_with_some_hope_read(reader: ExtractiveReader)
     assert STEPS[0] < len(late) < len(others) + 1 and late[0].passage.page_content == PAPER
     assert late[0] == reader.read(question, [*others, passage(PAPER)])[0]
     assert reader.read(question, [], STEPS) == []
+
+
+def test_a_doubt_is_read_again_with_its_neighbours_alone(
+    reader: ExtractiveReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rain = "Rain fell on the harbour and nobody on the quay had anything to say about it. "
+    long = passage(rain + PAPER + " " + rain)
+    question = Question(text="Who paid for the cannery?")
+    [found] = reader.read(question, [long])
+    assert reader.confidence([found]) < ENOUGH
+    cut = slice(*surroundings(long.page_content, found.start, found.end))
+    assert len(long.page_content[cut]) < len(long.page_content)
+    monkeypatch.setattr("rag.reader.extractive.AGAIN", 0)
+    once = [reader.read(question, [one])[0].score for one in (long, passage(long.page_content[cut]))]
+    assert found.score == pytest.approx(sum(once) / 2) != once[0]
+    assert found.probability == reader.confidence([found])

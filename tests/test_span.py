@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.span import clean, sentence_at, sentences
+from rag.span import clean, sentence_at, sentences, surroundings
 
 TEXT = (
     "“I started dreaming about it in 2015,” director Jake Wachtel (born in California) told a packed audience. "
@@ -71,6 +71,15 @@ def test_the_sentence_of_a_span() -> None:
     assert TEXT[first:last] == "It runs for 102 minutes."
 
 
+def test_a_sentence_s_surroundings_are_its_neighbours() -> None:
+    text = "She sings. He paints. They met. It rained. Nobody came."
+    for word, shown in (("met", "He paints. They met. It rained."), ("sings", "She sings. He paints.")):
+        at = text.index(word)
+        start, end = surroundings(text, at, at + 3)
+        assert text[start:end] == shown
+    assert surroundings("One alone.", 0, 3) == (0, 10)
+
+
 def test_a_new_paragraph_is_a_new_sentence() -> None:
     text = "A headline without a full stop\nA first paragraph that goes on for long enough to be one, they say.\nSecond"
     assert [text[s:e] for s, e in sentences(text)][0] == "A headline without a full stop"
@@ -89,3 +98,5 @@ def test_any_span_stays_inside_its_sentence(text: str, one: int, two: int) -> No
         low, high = sentence_at(text, first, last)
         assert low <= first < last <= high
         assert any(c.isalnum() for c in text[first:last])
+        before, behind = surroundings(text, first, last)
+        assert 0 <= before <= low and high <= behind <= len(text)
