@@ -7,8 +7,9 @@ import torch
 
 from rag.reader.data import Example
 from rag.reader.export import packed, unpacked
+from rag.reader.mine import HEAD, mined
 from rag.reader.network import Network, Shape, bits_of, quantise
-from rag.reader.runtime import WEIGHTS
+from rag.reader.runtime import WEIGHTS, Runtime
 from rag.reader.train import KEPT, PAIR, TRAINED, Masters, earlier, rivals_loss, span_loss
 
 QUESTIONS = ("Who wrote it?", "Where was it shot?")
@@ -118,3 +119,16 @@ def test_a_round_may_begin_with_the_shipped_weights() -> None:
     trained = {name: weight.shape for name, weight in Network().named_parameters() if name.startswith(TRAINED)}
     assert {name: weight.shape for name, weight in weights.items()} == trained
     assert steps > 5000
+
+
+def test_what_misleads_the_reader_is_mined_first() -> None:
+    """The window that seems to answer comes before those that are nearer and say nothing; the others stay in order."""
+    runtime = Runtime(WEIGHTS)
+    texts = [f"A cat slept in window {n} of the cannery, and nobody minded." for n in range(HEAD + 2)]
+    texts[5] = "Its director, Nuala Breathnach, wrote the script with her brother Cormac."
+    pool = [runtime.encode(text) for text in texts]
+    order = list(range(len(texts)))
+    [found] = mined(runtime, ["Who directed Saltmark?"], [order], pool)
+    assert found[0] == 5 and sorted(found) == order
+    assert found[HEAD:] == order[HEAD:]
+    assert mined(runtime, [], [], pool) == []

@@ -111,7 +111,7 @@ class ExtractiveReader:
         ]
         joined = [np.concatenate([asked, half.states.astype(np.float32)]) for _, half in rows]
         return [
-            Begun(passage, half.offsets, len(asked), states, _hope(logits, len(asked)))
+            Begun(passage, half.offsets, len(asked), states, above_null(logits, len(asked)))
             for (passage, half), (states, logits) in zip(rows, self._runtime.middle(joined), strict=True)
         ]
 
@@ -189,8 +189,9 @@ def _best(readings: Iterable[Reading]) -> list[Reading]:
     return list(best.values())
 
 
-def _hope(logits: Floats, asked: int) -> float:
-    """How far the passage's tokens are above "no answer here", first and last token apart; logits (tokens, 2)."""
+def above_null(logits: Floats, asked: int) -> float:
+    """How far the passage's tokens are above "no answer here", first and last token apart; logits (tokens, 2) of the
+    question's `asked` tokens and the passage's."""
     return float((np.logaddexp.reduce(logits[asked:], axis=0) - logits[0]).sum())
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -38,9 +38,10 @@ from rag.reader.data import (
 )
 from rag.reader.export import unpacked
 from rag.reader.extractive import joint
+from rag.reader.mine import mined
 from rag.reader.names import Names
 from rag.reader.network import BITS, Network, Shape, load_base, quantise
-from rag.reader.runtime import check_files
+from rag.reader.runtime import Runtime, check_files
 
 SEED = 20260101
 TRAINED = ("upper_layers", "head", "glance")
@@ -54,12 +55,21 @@ PAIR = 0.5  # the weight of a question's windows compared, beside each read for 
 QUICK = 25  # times the rate for the glance, a linear layer that begins with nothing
 AGAIN = 0.3  # of the films that an earlier round has read, so many in each pass of one that begins with later films
 
+Encoded = tuple[list[int], list[tuple[int, int]]]  # a window's token ids, and their offsets in its text
+
 
 class Films:
     """The training films' windows with their lower states, and for each question its windows, hardest first."""
 
     def __init__(
-        self, network: Network, tokenizer: Tokenizer, dossiers: list[Dossier], device: str, kept: Path, first: int = 0
+        self,
+        network: Network,
+        tokenizer: Tokenizer,
+        dossiers: list[Dossier],
+        device: str,
+        kept: Path,
+        first: int = 0,
+        shipped: Path | None = None,
     ) -> None:
         self.network, self.tokenizer, self.device, self.dossiers = network, tokenizer, device, dossiers
         self.first = first
@@ -71,6 +81,9 @@ class Films:
                 begin = len(self.windows)
                 self.windows += windows(dossier, rng.randint(least, most))
                 self.pools[f"{film}/{cut}"] = range(begin, len(self.windows))
+        # Mining takes its time: a question is mined in one cut alone, and then asked of that one.
+        self.cuts = [[rng.choices(range(len(CUTS)), SHARES)[0] for _ in dossier.questions] for dossier in dossiers]
+        self.mines = shipped is not None
         encoded = [encode_window(tokenizer, window) for window in self.windows]
         kept_places = [joint(offsets) for _, offsets in encoded]
         states = self._states([ids for ids, _ in encoded])
@@ -78,12 +91,14 @@ class Films:
         self.offsets = [
             [offsets[place] for place in places] for (_, offsets), places in zip(encoded, kept_places, strict=True)
         ]
-        self.ranking = self._ranked(kept)
+        self.ranking = self._ranked(kept, encoded, shipped)
 
-    def _ranked(self, kept: Path) -> dict[str, list[list[int]]]:
-        """What `rank` says of these windows: minutes of work that a resumed run need not do again."""
+    def _ranked(self, kept: Path, encoded: list[Encoded], shipped: Path | None) -> dict[str, list[list[int]]]:
+        """What `rank` says of these windows, and what `mined` makes of it where there are shipped weights to begin
+        with: minutes of work that a resumed run need not do again."""
         asked = [question.text for dossier in self.dossiers for question in dossier.questions]
-        texts = json.dumps([asked, [window.text for window in self.windows]])
+        told = check_files(shipped)["sha256"] if shipped else {}
+        texts = json.dumps([asked, [window.text for window in self.windows], told])
         of = hashlib.sha256(texts.encode()).hexdigest()
         try:
             known: dict[str, Any] = json.loads(kept.read_text("utf-8"))
@@ -91,9 +106,24 @@ class Films:
             known = {}
         if known.get("of") != of:
             known = {"of": of, "ranking": rank(self.windows, self.pools, self.dossiers)}
+            if shipped:
+                self._mine(known["ranking"], encoded, Runtime(shipped))
             kept.write_text(json.dumps(known), "utf-8")
         ranking: dict[str, list[list[int]]] = known["ranking"]
         return ranking
+
+    def _mine(self, ranking: dict[str, list[list[int]]], encoded: list[Encoded], runtime: Runtime) -> None:
+        """Put first, for every question in its cut, the windows in which the reader sees most."""
+        for film, dossier in enumerate(track(self.dossiers, description="mining")):
+            for cut in range(len(CUTS)):
+                key = f"{film}/{cut}"
+                mine = [number for number, own in enumerate(self.cuts[film]) if own == cut]
+                asked = [dossier.questions[number] for number in mine]
+                texts = [question_text(question.text, question.history) for question in asked]
+                order = [ranking[key][number] for number in mine]
+                pool = [encoded[window] for window in self.pools[key]]
+                for number, places in zip(mine, mined(runtime, texts, order, pool), strict=True):
+                    ranking[key][number] = places
 
     @torch.no_grad()
     def _states(self, ids: list[list[int]], batch: int = 32) -> list[Tensor]:
@@ -114,7 +144,7 @@ class Films:
             if dossier.number < self.first and rng.random() >= AGAIN:
                 continue
             for number, asked in enumerate(dossier.questions):
-                cut = rng.choices(range(len(CUTS)), SHARES)[0]
+                cut = self.cuts[film][number] if self.mines else rng.choices(range(len(CUTS)), SHARES)[0]
                 key = f"{film}/{cut}"
                 right: list[tuple[int, list[tuple[int, int]]]] = []
                 wrong: list[int] = []
@@ -409,7 +439,9 @@ def main(argv: list[str] | None = None) -> int:
     seen = [dossier for dossier in read_dossiers(options.dossiers) if not dossier.dev]
     names = Names(seen)
     seen = [names.renamed(film, random.Random(before)) if film.number < options.first else film for film in seen]
-    films = Films(network.eval(), base_tokenizer(), seen, device, options.out.with_name("ranking.json"), options.first)
+    shipped = options.start if options.start and options.start.is_dir() else None
+    kept = options.out.with_name("ranking.json")
+    films = Films(network.eval(), base_tokenizer(), seen, device, kept, options.first, shipped)
     stream = batches(films, random.Random(SEED + before + step), options.batch)
     network.upper_layers.train()  # the lower layers stay as they were when the windows' states were kept
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"), TimeRemainingColumn())
