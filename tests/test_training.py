@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
 
-from rag.reader.data import Example
+from rag.reader.data import Example, read_dossiers
 from rag.reader.export import packed, unpacked
 from rag.reader.mine import HEAD, mined
 from rag.reader.network import Network, Shape, bits_of, quantise
 from rag.reader.runtime import WEIGHTS, Runtime
-from rag.reader.train import KEPT, PAIR, TRAINED, Masters, earlier, rivals_loss, span_loss
+from rag.reader.train import AGAIN, KEPT, PAIR, TRAINED, Masters, earlier, rivals_loss, round_films, span_loss
 
 QUESTIONS = ("Who wrote it?", "Where was it shot?")
 
@@ -132,3 +134,15 @@ def test_what_misleads_the_reader_is_mined_first() -> None:
     assert found[0] == 5 and sorted(found) == order
     assert found[HEAD:] == order[HEAD:]
     assert mined(runtime, [], [], pool) == []
+
+
+def test_a_round_reads_the_later_films_and_some_others_under_other_names() -> None:
+    dossiers = read_dossiers()
+    read = {film.number: film for film in round_films(dossiers, 900, random.Random(1))}
+    train = {film.number: film for film in dossiers if not film.dev}
+    before = [number for number in read if number < 900]
+    assert {number for number in read if number >= 900} == {number for number in train if number >= 900}
+    assert 0.5 < len(before) / (AGAIN * sum(number < 900 for number in train)) < 1.5
+    for number, film in read.items():
+        assert (film == train[number]) == (number >= 900)
+    assert {film.number for film in round_films(dossiers, 0, random.Random(1))} == set(train)

@@ -53,7 +53,7 @@ TAKEN = 0.3  # of the questions, so many meet their own window without the sente
 KEPT = 0.5  # of the way a further round has gone; tried: 0.4, 0.5, 0.6, 1
 PAIR = 0.5  # the weight of a question's windows compared, beside each read for itself
 QUICK = 25  # times the rate for the glance, a linear layer that begins with nothing
-AGAIN = 0.3  # of the films that an earlier round has read, so many in each pass of one that begins with later films
+AGAIN = 0.1  # of the films that an earlier round has read, so many in one that begins with later films
 
 Encoded = tuple[list[int], list[tuple[int, int]]]  # a window's token ids, and their offsets in its text
 
@@ -68,11 +68,9 @@ class Films:
         dossiers: list[Dossier],
         device: str,
         kept: Path,
-        first: int = 0,
         shipped: Path | None = None,
     ) -> None:
         self.network, self.tokenizer, self.device, self.dossiers = network, tokenizer, device, dossiers
-        self.first = first
         rng = random.Random(SEED)
         self.windows: list[Window] = []
         self.pools: dict[str, range] = {}  # "film/cut" -> its windows
@@ -138,11 +136,9 @@ class Films:
         return states
 
     def epoch(self, rng: random.Random) -> Iterator[list[Example]]:
-        """The examples of one pass over all questions of the films from number `first` on, and of some of the others:
-        a window with the answer and `RIVALS` without, or two where no paper answers."""
+        """The examples of one pass over all questions: a window with the answer and `RIVALS` without, or two where no
+        paper answers."""
         for film, dossier in enumerate(self.dossiers):
-            if dossier.number < self.first and rng.random() >= AGAIN:
-                continue
             for number, asked in enumerate(dossier.questions):
                 cut = self.cuts[film][number] if self.mines else rng.choices(range(len(CUTS)), SHARES)[0]
                 key = f"{film}/{cut}"
@@ -371,6 +367,14 @@ class Masters:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
+def round_films(dossiers: list[Dossier], first: int, rng: random.Random) -> list[Dossier]:
+    """The train films that a round reads: those from number `first` on, and some of the others under other names."""
+    train = [dossier for dossier in dossiers if not dossier.dev]
+    names = Names(train)
+    again = [film for film in train if film.number < first and rng.random() < AGAIN]
+    return [*(names.renamed(film, rng) for film in again), *(film for film in train if film.number >= first)]
+
+
 def earlier(start: Path, device: str) -> tuple[dict[str, Tensor], int]:
     """The trained weights of a checkpoint, or of a folder of shipped ones, by name, and the steps behind them."""
     if start.is_dir():
@@ -410,7 +414,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
     parser.add_argument("--out", type=Path, default=Path("build/reader/checkpoint.pt"))
     parser.add_argument("--start", type=Path, help="a checkpoint, or the shipped weights' folder, to go on from")
-    parser.add_argument("--first", type=int, default=0, help="films before this are read at times, under other names")
+    parser.add_argument(
+        "--first", type=int, default=0, help="a tenth of the films before this is read, renamed"
+    )
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=6e-5)
@@ -436,12 +442,10 @@ def main(argv: list[str] | None = None) -> int:
         saved: dict[str, Any] = torch.load(options.out, map_location=device, weights_only=True)
         masters.load_state_dict(saved["masters"])
         step = saved["step"]
-    seen = [dossier for dossier in read_dossiers(options.dossiers) if not dossier.dev]
-    names = Names(seen)
-    seen = [names.renamed(film, random.Random(before)) if film.number < options.first else film for film in seen]
+    seen = round_films(read_dossiers(options.dossiers), options.first, random.Random(SEED + before))
     shipped = options.start if options.start and options.start.is_dir() else None
     kept = options.out.with_name("ranking.json")
-    films = Films(network.eval(), base_tokenizer(), seen, device, kept, options.first, shipped)
+    films = Films(network.eval(), base_tokenizer(), seen, device, kept, shipped)
     stream = batches(films, random.Random(SEED + before + step), options.batch)
     network.upper_layers.train()  # the lower layers stay as they were when the windows' states were kept
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"), TimeRemainingColumn())
