@@ -414,9 +414,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
     parser.add_argument("--out", type=Path, default=Path("build/reader/checkpoint.pt"))
     parser.add_argument("--start", type=Path, help="a checkpoint, or the shipped weights' folder, to go on from")
-    parser.add_argument(
-        "--first", type=int, default=0, help="a tenth of the films before this is read, renamed"
-    )
+    parser.add_argument("--first", type=int, default=0, help="a tenth of the films before this is read, renamed")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=6e-5)
