@@ -39,9 +39,26 @@ _TELLS = "story tale tells follows centres centers about set plot hero heroine m
 _ORIGIN = "The idea came when its maker first saw, met or heard something, and began to write and to plan the film."
 _BEGAN = "idea inspired inspiration seed planted began started dreaming dream origin originally first came born grew"
 
+# "What happens", "whose", "what's": no nouns. A noun in the plural: "canvas", "boss" and "its" are none.
+_NOUN = (
+    r"(?!(?:s|is|was|are|were|be|do|does|did|has|have|had|can|could|will|would|should|must|may|might|the|an?|his|her|"
+    r"its|their|this|that|these|those|it|he|she|they|you|we|i|else|to|of|in|on|at|for|happens|makes|becomes|means)\b)"
+    r"\w+"
+)
+_MANY = rf"{_NOUN}(?<=[a-rt-z]s)"
+_ASKS = r"(do|does|did|are|were|has|have|had|can|could|will|would|should|must|may|might)"
+_OWN = r"(the|its|his|her|their|your)"
+
 # <title> stands for the film's own title. The probes are looked for, never shown.
 _SHAPES = (
-    _Shape("broad", rf"(so )?what( is| s|s)? {_FILM} (all )?about( really)?", _PLOT, alone=True, cues=_TELLS),
+    _Shape(
+        "broad",
+        rf"(so )?what( is| s|s)? {_FILM} (all )?about( really)?|"
+        rf"({_ASK}tell me )?what {_FILM} is (all )?about( please)?",
+        _PLOT,
+        alone=True,
+        cues=_TELLS,
+    ),
     _Shape(
         "broad",
         rf"({_ASK}(tell|give) me |what( is| s|s) |describe )?(me )?(the |a )?(basic |short |main )?"
@@ -71,8 +88,12 @@ _SHAPES = (
     _Shape("broad", r"(anything|something|more|information|info|details|facts) (about|on) (?P<subject>.+)"),
     _Shape(
         "list",
-        r".*\b(which|what) (?!.*\b(does|is|was|has)\b)(\w+ ){0,2}\w+[^s]s\b.*|(who|what|which) (are|were) .*|"
-        r".*\b(list|name) (all|the|some|every|three|two|four|both)\b.*|.*\b(who all|all the|both)\b.*",
+        rf".*\b(which|what) ({_NOUN} ){{0,2}}{_MANY} {_ASKS}\b.*|.*\bwhich {_MANY}\b.*|(.* )?what {_MANY}|"
+        rf"(and )?who (are|were) {_MANY}.*|(and )?who (are|were) (\w+ ){{1,4}}{_MANY}\b.*|"
+        rf"(and )?(what|which) (are|were) (all |both )?{_OWN} (\w+ )?{_MANY}( (of|in|on|for|that|which) .*)?|"
+        rf"({_ASK})?(list|name) (me )?(all|the|some|every|three|two|four|both)\b.*|.*\bwho all\b.*|"
+        rf"(and )?who( else)?( is| s)? (starring|acting|appearing|stars|acts|appears|plays)? ?in ({_FILM}|the cast)|"
+        r"((the )?(main |full )?cast( list)?)( please)?",
     ),
     _Shape(
         "opinion",
