@@ -195,8 +195,8 @@ class FilmChain(RunnableSerializable[Asked, Any]):
         """After how many passages the reader may stop."""
         from rag.reader import STEPS
 
-        if kind.name != "plain":
-            return ()  # lists, opinions and broad questions gather from all passages
+        if kind.name in ("list", "broad"):
+            return ()  # they gather from all passages
         # A language model has its own time to add: it begins where one passage answers, for half a point of right ones.
         return STEPS if self.writer is None else (1, *STEPS)
 
