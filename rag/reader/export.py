@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,42 +20,64 @@ from tokenizers import Tokenizer
 from rag.reader.base import base_tensors, base_tokenizer
 from rag.reader.data import read_dossiers, windows
 from rag.reader.graph import write_graphs
-from rag.reader.network import Network, Shape, bits_of, codes_of, load_base, quantise
-from rag.reader.runtime import FILES, MATRICES, WEIGHTS, log_scale, real_scale
+from rag.reader.network import Network, Shape, bits_of, codes_of, load_base
+from rag.reader.runtime import FILES, MATRICES, WEIGHTS, log_scale, restored
 
 MEASURED = 5  # films on whose questions the inputs' heights are measured
 SHARES = (0.5, 0.7, 0.85)  # of an input channel's height that its weights may take over
+RANK = 32  # of the adapters; tried: 16
+ADAPTER_BITS = 5
 HALVES = ("lower_layers", "upper_layers")
 PLACES = 512
 
 
-def packed(network: Network) -> dict[str, np.ndarray]:
-    """The network's weights by name: matrices as int8 `.codes` and uint8 `.scale`, the rest as float16 or 32."""
+def packed(network: Network, base: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    """The network's weights by name: matrices as int8 `.codes` and uint8 `.scale`, the rest as float16 or 32.
+
+    With `base`, what `packed` gave before some further training, the trained matrices keep their codes, and what has
+    been learnt since stands beside them: 4 bits can't tell so small a difference, and codes made anew add an error that
+    is many times as large."""
     arrays: dict[str, np.ndarray] = {}
     for name, weight in network.state_dict().items():
-        weight = weight.float()
+        weight, stem = weight.float(), name.removesuffix(".weight")
         if name == "positions.weight":
             arrays["positions"] = weight[:PLACES].half().numpy()
         elif weight.ndim == 2 and not name.startswith(("head", "glance", "relative")):
-            codes, scale = codes_of(weight, bits_of(name))
-            stem = name.removesuffix(".weight")
-            arrays[f"{stem}.codes"] = codes.reshape(weight.shape).to(torch.int8).numpy()
-            arrays[f"{stem}.scale"] = log_scale(scale.squeeze(-1).numpy())
+            trained = base is not None and name.startswith("upper_layers")
+            arrays |= _adapted(stem, weight, base) if base and trained else _coded(stem, weight, bits_of(name))
         else:
             arrays[name] = weight.numpy()
     return arrays
 
 
-def unpacked(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+def _coded(stem: str, weight: torch.Tensor, bits: int) -> dict[str, np.ndarray]:
+    codes, scale = codes_of(weight, bits)
+    return {
+        f"{stem}.codes": codes.reshape(weight.shape).to(torch.int8).numpy(),
+        f"{stem}.scale": log_scale(scale.squeeze(-1).numpy()),
+    }
+
+
+def _adapted(stem: str, weight: torch.Tensor, base: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The base's codes, and the best approximation of rank `RANK` to what the weight (rows, columns) has beyond them:
+    `lora_b`, (RANK, rows), transposed, times `lora_a`, (RANK, columns)."""
+    kept = {f"{stem}.{kind}": base[f"{stem}.{kind}"] for kind in ("codes", "scale")}
+    rows, heights, columns = torch.svd_lowrank(weight - torch.from_numpy(restored(kept, stem)), RANK + 8, niter=4)
+    root = heights[:RANK].sqrt()
+    sides = {"a": columns[:, :RANK] * root, "b": rows[:, :RANK] * root}
+    for side, vectors in sides.items():
+        kept |= _coded(f"{stem}.lora_{side}", vectors.T.contiguous(), ADAPTER_BITS)
+    return kept
+
+
+def unpacked(arrays: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """What `packed` wrote, as weights by name, as exact as their codes; what `evening` adds is left out."""
     weights: dict[str, torch.Tensor] = {}
     for name, array in arrays.items():
         stem, _, kind = name.rpartition(".")
-        if kind == "codes":
-            scale = real_scale(arrays[f"{stem}.scale"])
-            numbers = array.astype(np.float32).reshape(*scale.shape, -1) * scale[..., None]
-            weights[f"{stem}.weight"] = torch.from_numpy(numbers.reshape(array.shape))
-        elif kind not in ("scale", "even"):
+        if kind == "codes" and not stem.endswith((".lora_a", ".lora_b")):
+            weights[f"{stem}.weight"] = torch.from_numpy(restored(arrays, stem))
+        elif kind not in ("codes", "scale", "even"):
             weights[name] = torch.from_numpy(array.astype(np.float32))
     return weights
 
@@ -85,7 +107,7 @@ def evening(network: Network, rows: list[tuple[str, str]], tokenizer: Tokenizer)
     even: dict[str, np.ndarray] = {}
     for name, layer in layers.items():
         for part, sources in MATRICES:
-            weight = torch.cat([quantise(getattr(layer, s).weight, bits_of(name)) for s in sources])
+            weight = torch.cat([getattr(layer, s).weight for s in sources])
             given = torch.cat(inputs[f"{name}.{part}"])
             errors = {share: _error(given, weight, _even(given, weight, share)) for share in SHARES}
             best = min(SHARES, key=lambda share: errors[share])
@@ -127,7 +149,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args(argv)
+    torch.manual_seed(0)
     saved = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
+    base = dict(np.load(Path(saved["base"]) / "weights.npz")) if saved.get("base") else None
     shape = Shape()
     network = Network(shape)
     load_base(network, base_tensors(), rounded=False)
@@ -141,7 +165,9 @@ def main(argv: list[str] | None = None) -> int:
         for dossier in [dossier for dossier in read_dossiers() if not dossier.dev][:MEASURED]
         for asked, one in list(zip(dossier.questions, windows(dossier, 110), strict=False))[:3]
     ]
-    arrays = packed(network) | evening(network.eval(), rows, tokenizer)
+    arrays = packed(network, base)
+    network.load_state_dict(unpacked(arrays), strict=False)  # as they are shipped
+    arrays |= evening(network.eval(), rows, tokenizer)
     np.savez_compressed(options.out / "weights.npz", **arrays)  # type: ignore[arg-type]
     weights = write_graphs(options.out, shape, network.words.num_embeddings, PLACES)
     tokenizer.save(str(options.out / "tokenizer.json"))

@@ -1,9 +1,9 @@
 """The reader's network as visitors meet it: onnxruntime, 8-bit matrices, no PyTorch.
 
-Numbers on disk are codes of 4 and 5 bits in groups of 64 with one scale each; at load they become one 8-bit scale a
-column, which is what the processor multiplies. Every text has a pass of its own on one core, as many at a time as there
-are cores: no padding is multiplied, and what a passage is worth does not depend on what is read beside it (the 8-bit
-scales of the states are those of one pass).
+Numbers on disk are codes of 4 and 5 bits in groups of 64 with one scale each, beside some of them adapters of low rank
+(QLoRA, Dettmers et al. 2023); at load they become one 8-bit scale a column, which is what the processor multiplies.
+Every text has a pass of its own on one core, as many at a time as there are cores: no padding is multiplied, and what a
+passage is worth does not depend on what is read beside it (the 8-bit scales of the states are those of one pass).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -192,7 +192,7 @@ def _given(stored: dict[str, NDArray[Any]], lower: int, upper: int) -> dict[str,
         name, sources = entry
         layer = name.rsplit(".", 1)[0]
         even = stored[f"{name}.even"].astype(np.float32)
-        rows = [_row_codes(stored[f"{layer}.{s}.codes"], stored[f"{layer}.{s}.scale"], even) for s in sources]
+        rows = [_row_codes(restored(stored, f"{layer}.{s}"), even) for s in sources]
         bias = np.concatenate([stored[f"{layer}.{s}.bias"] for s in sources])
         codes = np.ascontiguousarray(np.concatenate([codes for codes, _ in rows]).T)
         return {f"{name}.codes": codes, f"{name}.scale": np.concatenate([s for _, s in rows]), f"{name}.bias": bias}
@@ -205,14 +205,26 @@ def _given(stored: dict[str, NDArray[Any]], lower: int, upper: int) -> dict[str,
 
 
 MATRICES = (("qkv", ("q", "k", "v")), ("o", ("o",)), ("up", ("up",)), ("down", ("down",)))
-KINDS = ("codes", "scale", "bias")
+KINDS = ("codes", "scale", "bias", *(f"lora_{side}.{kind}" for side in "ab" for kind in ("codes", "scale")))
 
 
-def _row_codes(codes: NDArray[np.int8], scale: NDArray[np.uint8], even: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Codes (rows, columns) with a scale for each 64 -> 8-bit codes with one scale a row, for inputs times `even`."""
-    rows, columns = codes.shape
-    numbers = codes.reshape(rows, scale.shape[1], -1) * real_scale(scale)[:, :, None]
-    numbers = numbers.reshape(rows, columns)
+def restored(stored: Mapping[str, NDArray[Any]], name: str) -> Floats:
+    """A matrix (rows, columns) as its codes have it, and what an adapter of low rank adds where there is one."""
+    numbers = _numbers(stored, name)
+    if f"{name}.lora_a.codes" in stored:
+        numbers += _numbers(stored, f"{name}.lora_b").T @ _numbers(stored, f"{name}.lora_a")
+    return numbers
+
+
+def _numbers(stored: Mapping[str, NDArray[Any]], name: str) -> Floats:
+    """Codes (rows, columns) times their scales, one for each 64 of a row."""
+    codes, scale = stored[f"{name}.codes"], real_scale(stored[f"{name}.scale"])
+    numbers: Floats = codes.reshape(*scale.shape, -1) * scale[:, :, None]
+    return numbers.reshape(codes.shape)
+
+
+def _row_codes(numbers: Floats, even: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """A matrix (rows, columns) -> 8-bit codes with one scale a row, for inputs times `even`."""
     numbers /= even
     width = (np.abs(numbers).max(1) / most_code()).astype(np.float32)
     numbers /= width[:, None]

@@ -455,7 +455,8 @@ def main(argv: list[str] | None = None) -> int:
             rate = options.rate * min(1.0, step / (0.05 * options.steps) + 0.01) * max(0.02, 1.0 - done)
             loss, glanced = batch_losses(network, films, next(stream))
             (loss + glanced).backward()
-            masters.step(rate, rounded=done >= options.rounded_from)
+            # What is learnt beyond shipped weights is shipped beside their codes, not in 4 bits.
+            masters.step(rate, rounded=done >= options.rounded_from and not shipped)
             step += 1
             mean = loss.item() if not mean else 0.98 * mean + 0.02 * loss.item()
             progress.update(bar, completed=step, loss=mean)
@@ -464,15 +465,17 @@ def main(argv: list[str] | None = None) -> int:
             if step == options.steps:
                 masters.back(begun)
             if time.monotonic() - written > 300 or step == options.steps:
-                save(options.out, masters, step, before)
+                save(options.out, masters, step, before, shipped)
                 written = time.monotonic()
     return 0
 
 
-def save(out: Path, masters: Masters, step: int, before: int) -> None:
-    """Write the checkpoint beside the old one, then put it in its place. `before`: the steps of earlier rounds."""
+def save(out: Path, masters: Masters, step: int, before: int, base: Path | None = None) -> None:
+    """Write the checkpoint beside the old one, then put it in its place. `before`: the steps of earlier rounds; `base`:
+    the shipped weights it began with."""
     part = out.with_suffix(".part")
-    torch.save({"masters": masters.state_dict(), "step": step, "before": before}, part)
+    told = {"masters": masters.state_dict(), "step": step, "before": before, "base": str(base) if base else ""}
+    torch.save(told, part)
     part.replace(out)
 
 
