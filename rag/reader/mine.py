@@ -15,7 +15,7 @@ from rag.reader.extractive import ASKED, above_null, joint
 from rag.reader.runtime import Runtime
 
 HEAD = 8  # windows read for a question, nearest first: as many as at run time
-FAINT = -3.0  # the glance's score under which a window misleads nobody and is not read on
+FAINT = -9.0  # the glance's score under which a window misleads nobody and is not read on
 
 Window = tuple[list[int], list[tuple[int, int]]]  # token ids, and offsets in the text
 

@@ -14,6 +14,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from torch import Tensor
 from rag.reader.base import base_tensors, base_tokenizer
 from rag.reader.data import (
     DOSSIERS,
+    Asked,
     Dossier,
     Example,
     Window,
@@ -41,6 +43,7 @@ from rag.reader.extractive import joint
 from rag.reader.mine import mined
 from rag.reader.names import Names
 from rag.reader.network import BITS, Network, Shape, load_base, quantise
+from rag.reader.premise import changed, people
 from rag.reader.runtime import Runtime, check_files
 
 SEED = 20260101
@@ -50,6 +53,7 @@ CUTS = ((45, 75), (75, 115))  # window sizes in words, drawn once a film and cut
 SHARES = (0.55, 0.45)  # of the questions asked of each cut: short windows cost half
 RIVALS = 3  # windows without an answer beside the one that answers: at run time seven compete with it
 TAKEN = 0.3  # of the questions, so many meet their own window without the sentence that answers as one of them
+CHANGED = 0.6  # of the questions whose premise can be changed (a fifth), so many are asked changed as well
 KEPT = 0.5  # of the way a further round has gone; tried: 0.4, 0.5, 0.6, 1
 PAIR = 0.5  # the weight of a question's windows compared, beside each read for itself
 QUICK = 25  # times the rate for the glance, a linear layer that begins with nothing
@@ -82,6 +86,8 @@ class Films:
         # Mining takes its time: a question is mined in one cut alone, and then asked of that one.
         self.cuts = [[rng.choices(range(len(CUTS)), SHARES)[0] for _ in dossier.questions] for dossier in dossiers]
         self.mines = shipped is not None
+        names = Names(dossiers)
+        self.people = [people([paper["text"] for paper in film.papers], names.kinds(film)) for film in dossiers]
         encoded = [encode_window(tokenizer, window) for window in self.windows]
         kept_places = [joint(offsets) for _, offsets in encoded]
         states = self._states([ids for ids, _ in encoded])
@@ -160,6 +166,9 @@ class Films:
                     left = without(self.windows[window].text, spans) if rng.random() < TAKEN else None
                     if left and not spans_in(left, asked.answers):
                         group.append(Example(text, film, window, left=left))
+                    other = self._changed(asked, film, window, rng)
+                    if other:
+                        group.append(Example(other, film, window))
                 wanted = 1 + RIVALS if right else 2
                 # Twice the draws: those from the ranking's head often fall on one window.
                 hard = [min(int(rng.expovariate(0.6)), len(wrong) - 1) for _ in range(2 * wanted)] if wrong else []
@@ -170,6 +179,13 @@ class Films:
                     example.weight = 1.0 if example.spans or not right else 1 / (len(group) - 1)
                 if group:
                     yield group
+
+    def _changed(self, asked: Asked, film: int, window: int, rng: random.Random) -> str | None:
+        """At times the question for something else, which its window does not answer."""
+        if asked.history or rng.random() >= CHANGED:
+            return None
+        other = changed(asked.text, self.windows[window].text, self.people[film], rng)
+        return spoken(replace(asked, text=other, standalone=other), (), rng) if other else None
 
     def read(self, example: Example) -> tuple[Tensor, list[tuple[int, int]]]:
         """The states and offsets of the example's window, of what is left of it where a sentence is taken out."""
