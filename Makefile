@@ -40,6 +40,8 @@ reader: .venv/train.stamp ## train the reader from the dossiers, up to the weigh
 	$(BIN)/python -m rag.reader.export build/reader/fifth.pt --out build/reader/fifth
 	$(BIN)/python -m rag.reader.train --start build/reader/fifth --first 600 --steps 4500 --rate 3e-5 $(ARGS)
 	$(BIN)/python -m rag.reader.export build/reader/checkpoint.pt
+	$(BIN)/python -m rag.reader.score --whole --out build/reader/whole.jsonl
+	$(BIN)/python -m rag.reader.calibrate build/reader/whole.jsonl
 	$(BIN)/python -m rag.reader.score --out build/reader/outcomes.jsonl
 	$(BIN)/python -m rag.reader.calibrate build/reader/outcomes.jsonl
 

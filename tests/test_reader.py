@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from rag.answer import Question
-from rag.reader import STEPS
+from rag.reader import STEPS, calibrate
 from rag.reader.extractive import DOUBT, ENOUGH, SPAN, WINDOW, ExtractiveReader, best_span, joint, shared_reader
 from rag.reader.runtime import FILES, WEIGHTS, WeightsMissing, bucket, check_files, log_scale, real_scale
 from rag.span import surroundings
@@ -206,6 +207,37 @@ def test_a_doubt_has_every_passage_with_some_hope_read(reader: ExtractiveReader)
     assert STEPS[0] < len(late) < len(others) + 1 and late[0].passage.page_content == PAPER
     assert late[0] == reader.read(question, [*others, passage(PAPER)])[0]
     assert reader.read(question, [], STEPS) == []
+
+
+def test_the_glance_is_what_hope_is_held_against(reader: ExtractiveReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    question = Question(text="Who directed Saltmark?")
+    others = [passage(f"A cat slept in window {n} of the cannery, and nobody minded.") for n in range(7)]
+    here = reader.glance(question, passage(PAPER))
+    assert here > reader.hope > reader.glance(question, others[0])
+    monkeypatch.setattr(reader, "hope", here + 1)
+    assert len(reader.read(question, [*others, passage(PAPER)], STEPS)) == STEPS[0]
+    monkeypatch.setattr(reader, "hope", -math.inf)
+    assert len(reader.read(question, [*others, passage(PAPER)], STEPS)) == len(others) + 1
+
+
+def test_the_glances_limit_is_fitted_on_readings_of_everything(tmp_path: Path) -> None:
+    shutil.copy(WEIGHTS / "reader.json", tmp_path)
+    before = json.loads((tmp_path / "reader.json").read_text("utf-8"))["calibration"]
+    rows = [
+        {
+            "film": f"film-{n % 7}",
+            "score": n % 10 - 4.0 * (n % 3 == 0),
+            "said": float(n % 3 > 0),
+            "answerable": n % 4 > 0,
+        }
+        for n in range(400)
+    ]
+    glances = [{**row, "glance": -30.0 + n / 10 if row["said"] else -99.0} for n, row in enumerate(rows)]
+    for named, outcomes, hope in (("product", rows, before["hope"]), ("whole", glances, pytest.approx(-29.6, abs=0.2))):
+        (tmp_path / named).write_text("".join(json.dumps(row) + "\n" for row in outcomes), "utf-8")
+        assert calibrate.main([str(tmp_path / named), "--weights", str(tmp_path)]) == 0
+        after = json.loads((tmp_path / "reader.json").read_text("utf-8"))["calibration"]
+        assert after["hope"] == hope and after["questions"] == len(rows)
 
 
 def test_a_doubt_is_read_again_with_its_neighbours_alone(

@@ -2,7 +2,8 @@
 
 The confidence is the probability that what is said is right, by logistic regression on the dev films (temperature
 and middle: Guo et al. 2017, "On Calibration of Modern Neural Networks"). The thresholds are the least confidence at
-which the asked-for share of unanswerable questions is refused. Both are written into `reader.json`; what is printed is
+which the asked-for share of unanswerable questions is refused. Where every passage was read to the end, the glance's
+limit is fitted too: the rounds of training move its scores. All are written into `reader.json`; what is printed is
 cross-fitted: fitted on half of the films, measured on the other half, both ways.
 """
 
@@ -18,6 +19,7 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]
 from rag.reader.runtime import WEIGHTS
 
 REFUSED = {"careful": 0.95, "balanced": 0.90, "bold": 0.80}  # of the unanswerable, at each caution
+GIVEN_UP = 0.01  # of the passages that answer rightly, so many may lie under the glance's limit
 BINS = 10
 
 
@@ -39,6 +41,11 @@ def probability(score: np.ndarray, curve: tuple[float, float]) -> np.ndarray:
 def thresholds(confidence: np.ndarray, answerable: np.ndarray) -> dict[str, float]:
     """For each caution the confidence under which its share of the unanswerable lies."""
     return {caution: float(np.quantile(confidence[~answerable], share)) for caution, share in REFUSED.items()}
+
+
+def limit(glance: np.ndarray) -> float:
+    """The glance's score under which a passage is given up; `glance`: what it held of passages that answer rightly."""
+    return float(np.quantile(glance, GIVEN_UP))
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
@@ -77,7 +84,9 @@ def main(argv: list[str] | None = None) -> int:
     curve = fit(score, right)
     about = options.weights / "reader.json"
     numbers = json.loads(about.read_text("utf-8"))
+    glance = np.array([row["glance"] for row in rows if row["said"] and row.get("glance") is not None])
     numbers["calibration"] = {
+        "hope": round(limit(glance), 2) if len(glance) else numbers["calibration"]["hope"],
         "middle": round(curve[0], 4),
         "temperature": round(curve[1], 4),
         "thresholds": {name: round(at, 4) for name, at in thresholds(probability(score, curve), answerable).items()},

@@ -30,7 +30,6 @@ SPAN = 48  # tokens of the longest answer
 RETRIEVED = 14.0  # weight of the retriever's score; dev films: right as said 0.737 -> 0.743, AUC unchanged
 ENOUGH = 0.7  # confidence from which nothing more is read
 AGAIN = 2  # passages whose words are read a second time where the confidence stays under ENOUGH
-HOPE = -7.0  # the glance's score under which a passage is not read to the end
 DOUBT = 0.7  # a sentence's share of all spans' probability under which another one of the passage is heard as well
 KEPT = 400  # passages whose lower half is kept, about 0.2 MB each
 
@@ -64,6 +63,7 @@ class ExtractiveReader:
     def __init__(self, folder: Path = WEIGHTS, threads: int | None = None) -> None:
         self._runtime = Runtime(folder, threads)
         self._calibration: dict[str, Any] = self._runtime.about["calibration"]
+        self.hope = float(self._calibration["hope"])  # the glance under which a passage is not read to the end
         self._halves: OrderedDict[tuple[str, str], list[Half]] = OrderedDict()
         self._lock = Lock()
 
@@ -72,14 +72,14 @@ class ExtractiveReader:
 
         With `steps`, so many passages are read at first, the nearest; where none of them answers as surely as ENOUGH
         says, the next ones up to the next step, and at last all. Those after the first step are begun, and only the
-        ones with some HOPE read to the end. What is still in doubt then is read again."""
+        ones with some `hope` read to the end. What is still in doubt then is read again."""
         if not passages:
             return []
         asked, done = self._asked(standalone(question)), 0
         readings: list[Reading] = []
         for upto in (*steps, len(passages)):
             begun = self._begin(asked, passages[done:upto])
-            readings = _best([*readings, *self._finish([one for one in begun if not done or one.score >= HOPE])])
+            readings = _best([*readings, *self._finish([one for one in begun if not done or one.score >= self.hope])])
             done = upto
             if self.confidence(readings) >= ENOUGH:
                 return readings
@@ -128,6 +128,10 @@ class ExtractiveReader:
     def confidence(self, readings: Sequence[Reading]) -> float:
         """The probability that the best reading answers, as calibrated on the dev films; 0 without readings."""
         return self._probability(readings[0].score) if readings else 0.0
+
+    def glance(self, question: Question, passage: Document) -> float:
+        """How far the glance holds the passage above "no answer here", in logits: the highest of its windows."""
+        return max(one.score for one in self._begin(self._asked(standalone(question)), [passage]))
 
     def threshold(self, caution: str) -> float:
         """The confidence from which an answer is given: `careful`, `balanced` or `bold`."""

@@ -1,13 +1,14 @@
 """The reader on films it never saw: `python -m rag.reader.score` prints the dev table.
 
 Retrieval and reading as the product does them, every question of the dev dossiers; `--out` keeps each outcome, from
-which `python -m rag.reader.calibrate` fits the confidence.
+which `python -m rag.reader.calibrate` fits the confidence; from those of `--whole` the glance's limit as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from rag.compose import told
 from rag.evaluation.metrics import hit, token_f1
 from rag.reader import STEPS, Reader, load_reader
 from rag.reader.data import DOSSIERS
+from rag.reader.extractive import ExtractiveReader
 from rag.retrieve import FilmRetriever
 from rag.span import sentence_at
 from rag.tune import embedded, films, passages
@@ -34,7 +36,8 @@ from rag.tune import embedded, films, passages
 
 @dataclass(frozen=True)
 class Outcome:
-    """One question read: the best score, and whether what it points at is right: span, sentence, what is said."""
+    """One question read: the best score, and whether what it points at is right: span, sentence, what is said.
+    `glance`: what the glance held of that passage, where every passage was read to the end."""
 
     film: str
     type: str
@@ -47,6 +50,7 @@ class Outcome:
     f1: float
     passage: bool
     ms: float
+    glance: float | None = None
 
 
 class MemoryIndex:
@@ -65,6 +69,7 @@ def outcomes(
     film: dict[str, Any], reader: Reader, settings: Settings, embeddings: Any, judge: Callable[..., float] = hit
 ) -> Iterator[Outcome]:
     """Every question of a dossier, asked."""
+    glance = reader.glance if isinstance(reader, ExtractiveReader) and reader.hope == -math.inf else None
     cut = passages(film, settings.passage_words)
     retriever = FilmRetriever(index=MemoryIndex(cut, embeddings), embeddings=embeddings)
     for item in film["questions"]:
@@ -90,6 +95,7 @@ def outcomes(
             f1=token_f1(said, accepted) if accepted else 0.0,
             passage=here and any(answer in best.passage.page_content for answer in accepted),
             ms=ms,
+            glance=glance(question, best.passage) if glance else None,
         )
 
 
@@ -136,9 +142,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dossiers", type=Path, default=DOSSIERS)
     parser.add_argument("--every", type=int, default=1, help="every how manieth film: 2 for every second")
     parser.add_argument("--out", type=Path, help="write every outcome there, one JSON object a line")
+    parser.add_argument("--whole", action="store_true", help="read every passage to the end, to fit the glance's limit")
     options = parser.parse_args(argv)
     settings = Settings()
     reader, embeddings = load_reader(settings), load_embeddings(settings)
+    if options.whole and isinstance(reader, ExtractiveReader):
+        reader.hope = -math.inf
     found: list[Outcome] = []
     for film in track(films(options.dossiers)[:: options.every], description="films"):
         found += outcomes(film, reader, settings, embeddings)
