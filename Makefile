@@ -38,7 +38,7 @@ reader: .venv/train.stamp ## train the reader from the dossiers, up to the weigh
 	$(BIN)/python -m rag.reader.train --start build/reader/third.pt --out build/reader/fourth.pt --first 400 --steps 1600 --rate 3.5e-5 $(ARGS)
 	$(BIN)/python -m rag.reader.train --start build/reader/fourth.pt --out build/reader/fifth.pt --first 560 --steps 2200 --rate 3e-5 $(ARGS)
 	$(BIN)/python -m rag.reader.export build/reader/fifth.pt --out build/reader/fifth
-	$(BIN)/python -m rag.reader.train --start build/reader/fifth --first 600 --steps 4500 --rate 3e-5 $(ARGS)
+	$(BIN)/python -m rag.reader.train --start build/reader/fifth --first 600 --steps 7000 --rate 3e-5 $(ARGS)
 	$(BIN)/python -m rag.reader.export build/reader/checkpoint.pt
 	$(BIN)/python -m rag.reader.score --whole --out build/reader/whole.jsonl
 	$(BIN)/python -m rag.reader.calibrate build/reader/whole.jsonl

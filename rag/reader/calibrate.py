@@ -19,7 +19,7 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]
 from rag.reader.runtime import WEIGHTS
 
 REFUSED = {"careful": 0.95, "balanced": 0.90, "bold": 0.80}  # of the unanswerable, at each caution
-GIVEN_UP = 0.01  # of the passages that answer rightly, so many may lie under the glance's limit
+GIVEN_UP = 0.002  # of the passages that answer rightly, so many may lie under the glance's limit
 BINS = 10
 
 
