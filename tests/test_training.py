@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from rag.reader.data import Example, read_dossiers
+from rag.reader.base import base_tokenizer
+from rag.reader.data import Example, read_dossiers, spans_in
 from rag.reader.export import packed, unpacked
 from rag.reader.mine import HEAD, mined
 from rag.reader.network import Network, Shape, bits_of, quantise
 from rag.reader.runtime import WEIGHTS, Runtime
-from rag.reader.train import AGAIN, KEPT, PAIR, TRAINED, Masters, earlier, rivals_loss, round_films, span_loss
+from rag.reader.train import (
+    AGAIN,
+    FOLLOWS,
+    KEPT,
+    PAIR,
+    TRAINED,
+    Films,
+    Masters,
+    earlier,
+    rivals_loss,
+    round_films,
+    span_loss,
+)
 
 QUESTIONS = ("Who wrote it?", "Where was it shot?")
 
@@ -175,3 +189,26 @@ def test_a_round_reads_the_later_films_and_some_others_under_other_names() -> No
     for number, film in read.items():
         assert (film == train[number]) == (number >= 900)
     assert {film.number for film in round_films(dossiers, 0, random.Random(1))} == set(train)
+
+
+def test_what_answers_the_question_before_is_no_answer_to_this_one(tmp_path: Path) -> None:
+    dossiers = read_dossiers()[:1]
+    network = Network(Shape(lower=1, upper=(1,), heads=2, hidden=16))
+    films = Films(network, base_tokenizer(), dossiers, "cpu", tmp_path / "ranking.json")
+    whole = {asked.text: asked for asked in dossiers[0].questions if not asked.history}
+    followed = rivalled = 0
+    for group in films.epoch(random.Random(6)):
+        for asked in whole.values():
+            first, _, _ = group[0].question.partition(f" {asked.text}")
+            before = [one for one in dossiers[0].questions if one.standalone == first and one.answers]
+            if not before or first == group[0].question:
+                continue
+            followed += 1
+            nulls = [films.windows[example.window] for example in group if not example.spans]
+            rivalled += any(
+                spans_in(one.text, before[0].answers) for one in nulls if one.document == before[0].document
+            )
+            assert all(spans_in(films.windows[e.window].text, asked.answers) for e in group if e.spans)
+    assert FOLLOWS * len(whole) / 2 < followed < FOLLOWS * len(whole) * 2
+    # The others are answered by the window that answers this one as well, or by one too far away to be met.
+    assert rivalled > followed / 2

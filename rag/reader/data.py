@@ -130,14 +130,14 @@ LEFT_OUT = frozenset(
 )
 
 
-def spoken(asked: Asked, before: Sequence[Asked], rng: random.Random) -> str:
+def spoken(asked: Asked, before: Asked | None, rng: random.Random) -> str:
     """The question as one visitor might type it: with its history or standalone, at times careless.
 
-    A question that needs none may follow another one of the film, out of `before`: what was asked then must not
-    turn the answer."""
+    A question that needs none may follow another one of the film, `before`: what was asked then must not turn the
+    answer."""
     text = question_text(asked.text, asked.history) if rng.random() < 0.8 else asked.standalone
-    if not asked.history and before and rng.random() < 0.08:
-        text = question_text(text, [rng.choice(before).standalone])
+    if not asked.history and before:
+        text = question_text(text, [before.standalone])
     chance = rng.random()
     if chance < 0.08:
         text = text.lower()

@@ -53,6 +53,7 @@ CUTS = ((45, 75), (75, 115))  # window sizes in words, drawn once a film and cut
 SHARES = (0.55, 0.45)  # of the questions asked of each cut: short windows cost half
 RIVALS = 3  # windows without an answer beside the one that answers: at run time seven compete with it
 TAKEN = 0.3  # of the questions, so many meet their own window without the sentence that answers as one of them
+FOLLOWS = 0.25  # of the questions that need no history, so many are asked behind one that was answered
 CHANGED = 0.6  # of the questions whose premise can be changed (a fifth), so many are asked changed as well
 KEPT = 0.5  # of the way a further round has gone; tried: 0.4, 0.5, 0.6, 1
 PAIR = 0.5  # the weight of a question's windows compared, beside each read for itself
@@ -152,13 +153,13 @@ class Films:
                 wrong: list[int] = []
                 for place in self.ranking[key][number]:
                     window = self.pools[key][place]
-                    here = self.windows[window]
-                    spans = spans_in(here.text, asked.answers) if here.document == asked.document else []
+                    spans = self._answers(asked, window)
                     if spans:
                         right.append((window, spans))
-                    elif not spans_in(here.text, asked.answers):
+                    elif not spans_in(self.windows[window].text, asked.answers):
                         wrong.append(window)
-                text = spoken(asked, dossier.questions, rng)
+                before = self._before(asked, dossier, rng)
+                text = spoken(asked, before, rng)
                 group = []
                 if right:
                     window, spans = right[0] if rng.random() < 0.9 else rng.choice(right)
@@ -172,7 +173,9 @@ class Films:
                 wanted = 1 + RIVALS if right else 2
                 # Twice the draws: those from the ranking's head often fall on one window.
                 hard = [min(int(rng.expovariate(0.6)), len(wrong) - 1) for _ in range(2 * wanted)] if wrong else []
-                for place in list(dict.fromkeys(hard))[: wanted - len(group)]:
+                # What answers the question before is the first that must not be taken for this one's answer.
+                told = [place for place, window in enumerate(wrong) if before and self._answers(before, window)]
+                for place in list(dict.fromkeys(told[:1] + hard))[: wanted - len(group)]:
                     group.append(Example(text, film, wrong[place]))
                 for example in group:
                     # One window answers and the others together weigh as much as it, however many they are.
@@ -180,12 +183,24 @@ class Films:
                 if group:
                     yield group
 
+    def _answers(self, asked: Asked, window: int) -> list[tuple[int, int]]:
+        """Where in the window the question's answers stand."""
+        here = self.windows[window]
+        return spans_in(here.text, asked.answers) if here.document == asked.document else []
+
+    def _before(self, asked: Asked, dossier: Dossier, rng: random.Random) -> Asked | None:
+        """At times the question that a visitor had asked before, one that a paper answers."""
+        if asked.history or rng.random() >= FOLLOWS:
+            return None
+        known = [other for other in dossier.questions if other.answers and other is not asked]
+        return rng.choice(known) if known else None
+
     def _changed(self, asked: Asked, film: int, window: int, rng: random.Random) -> str | None:
         """At times the question for something else, which its window does not answer."""
         if asked.history or rng.random() >= CHANGED:
             return None
         other = changed(asked.text, self.windows[window].text, self.people[film], rng)
-        return spoken(replace(asked, text=other, standalone=other), (), rng) if other else None
+        return spoken(replace(asked, text=other, standalone=other), None, rng) if other else None
 
     def read(self, example: Example) -> tuple[Tensor, list[tuple[int, int]]]:
         """The states and offsets of the example's window, of what is left of it where a sentence is taken out."""
