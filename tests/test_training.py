@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from rag.reader.base import base_tokenizer
 from rag.reader.data import Example, read_dossiers, spans_in
 from rag.reader.export import packed, unpacked
 from rag.reader.mine import HEAD, mined
@@ -194,7 +193,7 @@ def test_a_round_reads_the_later_films_and_some_others_under_other_names() -> No
 def test_what_answers_the_question_before_is_no_answer_to_this_one(tmp_path: Path) -> None:
     dossiers = read_dossiers()[:1]
     network = Network(Shape(lower=1, upper=(1,), heads=2, hidden=16))
-    films = Films(network, base_tokenizer(), dossiers, "cpu", tmp_path / "ranking.json")
+    films = Films(network, Runtime(WEIGHTS).tokenizer, dossiers, "cpu", tmp_path / "ranking.json")
     whole = {asked.text: asked for asked in dossiers[0].questions if not asked.history}
     followed = rivalled = 0
     for group in films.epoch(random.Random(6)):
